@@ -1,0 +1,42 @@
+# Finds what Ronde is built on. Optional parts become RONDE_HAS_<PART>, which only CMake files read:
+# they choose source files, never conditionals inside them.
+
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(hwloc REQUIRED IMPORTED_TARGET hwloc)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(ZLIB REQUIRED)
+find_program(RONDE_FLATC flatc REQUIRED)
+find_path(RONDE_FLATBUFFERS_INCLUDE_DIR flatbuffers/flatbuffers.h REQUIRED)
+
+set(RONDE_HAS_MPI OFF)
+if(NOT RONDE_MPI STREQUAL "OFF")
+  if(RONDE_MPI STREQUAL "ON")
+    find_package(MPI REQUIRED COMPONENTS C)
+  else()
+    find_package(MPI COMPONENTS C)
+  endif()
+  set(RONDE_HAS_MPI ${MPI_C_FOUND})
+endif()
+
+# `auto`: on where nvcc is found. Without it everything still configures, builds and runs.
+set(RONDE_HAS_CUDA OFF)
+if(RONDE_CUDA STREQUAL "ON")
+  find_package(CUDAToolkit REQUIRED)
+  set(RONDE_HAS_CUDA ON)
+elseif(RONDE_CUDA STREQUAL "AUTO")
+  find_program(RONDE_NVCC nvcc)
+  if(RONDE_NVCC)
+    find_package(CUDAToolkit)
+    set(RONDE_HAS_CUDA ${CUDAToolkit_FOUND})
+  endif()
+endif()
+
+set(RONDE_HAS_TORCH OFF)
+if(NOT RONDE_TORCH_FRONTEND STREQUAL "OFF")
+  include(RondeTorch)
+  set(RONDE_HAS_TORCH ${RONDE_TORCH_FOUND})
+endif()
+
+message(STATUS "Ronde: MPI ${RONDE_HAS_MPI}, CUDA ${RONDE_HAS_CUDA}, libtorch ${RONDE_HAS_TORCH}")
