@@ -1,0 +1,53 @@
+#include <array>
+
+#include "core/base/config.h"
+
+namespace ronde {
+namespace {
+
+using enum SettingType;
+
+constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
+constexpr double kDay = 86400;
+
+constexpr std::array kTable = {
+    SettingSpec{Setting::kAllreduceAlgorithm, "RONDE_ALLREDUCE_ALGORITHM", "--allreduce-algorithm",
+                "Collectives", kText, "auto", 0, 0, "",
+                "algorithm of every allreduce: auto, or a name that ronde-info lists"},
+    SettingSpec{Setting::kReproducible, "RONDE_REPRODUCIBLE", "--reproducible", "Collectives",
+                kSwitch, "off", 0, 0, "",
+                "admit only algorithms whose order of additions does not depend on how tensors "
+                "were fused: the same bits run after run"},
+    SettingSpec{Setting::kChunkBytes, "RONDE_CHUNK_BYTES", "--chunk-bytes", "Collectives", kBytes,
+                "256K", 4096, kGiB, "", "bytes that each rank stages at once in shared memory"},
+    SettingSpec{Setting::kSpinUs, "RONDE_SPIN_US", "--spin-us", "Collectives", kInteger, "-1", -1,
+                1e6, "",
+                "microseconds that a wait spins before it sleeps; -1 adapts to ranks and cores"},
+    SettingSpec{Setting::kFusionThresholdBytes, "RONDE_FUSION_THRESHOLD_BYTES",
+                "--fusion-threshold-bytes", "Engine", kBytes, "1M", 0, 4 * kGiB, "",
+                "tensors are fused into batches of at most this size; larger ones travel alone"},
+    SettingSpec{Setting::kCycleTimeMs, "RONDE_CYCLE_TIME_MS", "--cycle-time-ms", "Engine", kReal,
+                "0", 0, 1000, "",
+                "how long ready tensors may wait for company; 0 sends them at once"},
+    SettingSpec{Setting::kTimeoutS, "RONDE_TIMEOUT_S", "--timeout-s", "Failures", kReal, "60", 0.01,
+                kDay, "", "deadline of a data wait once all ranks have agreed to run it"},
+    SettingSpec{Setting::kStallWarningS, "RONDE_STALL_WARNING_S", "--stall-warning-s", "Failures",
+                kReal, "60", 0, kDay, "",
+                "warn when a tensor has waited this long for other ranks; 0 is off"},
+    SettingSpec{Setting::kStallShutdownS, "RONDE_STALL_SHUTDOWN_S", "--stall-shutdown-s",
+                "Failures", kReal, "0", 0, kDay, "",
+                "end the job when a tensor has waited this long for other ranks; 0 is off"},
+    SettingSpec{Setting::kHostId, "RONDE_HOST_ID", "--host-id", "Topology", kText, "", 0, 0, "",
+                "name of this host for grouping ranks; empty derives it from boot id, host name "
+                "and network namespace"},
+    SettingSpec{Setting::kLogLevel, "RONDE_LOG_LEVEL", "--log-level", "Logging", kChoice, "warning",
+                0, 0, "trace|debug|info|warning|error|off", "what is written to stderr"},
+};
+
+}  // namespace
+
+std::span<const SettingSpec> Settings() { return kTable; }
+
+const SettingSpec& SpecOf(Setting setting) { return kTable[static_cast<std::size_t>(setting)]; }
+
+}  // namespace ronde

@@ -1,0 +1,48 @@
+#include "core/base/status.h"
+
+#include "core/base/strcat.h"
+
+namespace ronde {
+
+std::string_view StatusCodeName(StatusCode code) {
+  switch (code) {
+    case StatusCode::kOk:
+      return "OK";
+    case StatusCode::kInvalidArgument:
+      return "INVALID_ARGUMENT";
+    case StatusCode::kMismatch:
+      return "MISMATCH";
+    case StatusCode::kDuplicateName:
+      return "DUPLICATE_NAME";
+    case StatusCode::kTimeout:
+      return "TIMEOUT";
+    case StatusCode::kAborted:
+      return "ABORTED";
+    case StatusCode::kShutdown:
+      return "SHUTDOWN";
+    case StatusCode::kUnavailable:
+      return "UNAVAILABLE";
+    case StatusCode::kInternal:
+      return "INTERNAL";
+  }
+  return "UNKNOWN";
+}
+
+std::string Status::ToString() const {
+  if (ok()) return "OK";
+  return StrCat(StatusCodeName(code_), ": ", message_);
+}
+
+int ExitCodeFor(const Status& status) {
+  switch (status.code()) {
+    case StatusCode::kOk:
+      return 0;
+    case StatusCode::kInvalidArgument:
+    case StatusCode::kUnavailable:
+      return 2;
+    default:
+      return 1;
+  }
+}
+
+}  // namespace ronde

@@ -1,0 +1,137 @@
+#include "core/comm/shared_memory.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cinttypes>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <utility>
+
+#include "core/base/strcat.h"
+
+namespace ronde {
+namespace {
+
+std::string Reason() { return std::strerror(errno); }
+
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd = -1) : fd_(fd) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  ~FileDescriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  [[nodiscard]] int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+class MappedRegion final : public Region {
+ public:
+  MappedRegion(FileDescriptor file, std::byte* data, std::size_t size_bytes, RegionToken token)
+      : file_(std::move(file)), data_(data), size_bytes_(size_bytes), token_(token) {}
+  ~MappedRegion() override { munmap(data_, std::max<std::size_t>(size_bytes_, 1)); }
+  MappedRegion(const MappedRegion&) = delete;
+  MappedRegion& operator=(const MappedRegion&) = delete;
+  [[nodiscard]] std::byte* data() const override { return data_; }
+  [[nodiscard]] std::size_t size_bytes() const override { return size_bytes_; }
+  [[nodiscard]] RegionToken token() const override { return token_; }
+
+ private:
+  FileDescriptor file_;  // open in the owner, so that peers find it; empty in a peer
+  std::byte* data_;
+  std::size_t size_bytes_;
+  RegionToken token_;
+};
+
+// Token: process id, descriptor, and the file's identity, because ids can be reused.
+struct TokenParts {
+  std::uint64_t process;
+  std::uint64_t descriptor;
+  std::uint64_t inode;
+  std::uint64_t device;
+};
+
+// What the kernel thinks can be allocated without swapping; unlimited where it does not say. A
+// cgroup's limit can be lower still.
+std::uint64_t AvailableMemoryBytes() {
+  std::ifstream file("/proc/meminfo");
+  for (std::string line; std::getline(file, line);) {
+    std::uint64_t kibibytes = 0;
+    if (std::sscanf(line.c_str(), "MemAvailable: %" SCNu64, &kibibytes) == 1) {
+      return kibibytes * 1024;
+    }
+  }
+  return UINT64_MAX;
+}
+
+Result<std::byte*> Map(int fd, std::size_t size_bytes) {
+  void* address = mmap(nullptr, std::max<std::size_t>(size_bytes, 1), PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_POPULATE, fd, 0);
+  if (address == MAP_FAILED) {
+    return Status::Unavailable(
+        StrCat("cannot map ", size_bytes, " bytes of shared memory: ", Reason()));
+  }
+  madvise(address, std::max<std::size_t>(size_bytes, 1), MADV_DONTFORK);
+  return static_cast<std::byte*>(address);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Region>> AllocateSharedMemory(std::size_t size_bytes) {
+  // Nothing limits a memfd: fallocate would take every page there is, and the kernel would start to
+  // kill processes before it returned an error.
+  if (const std::uint64_t free_bytes = AvailableMemoryBytes(); size_bytes > free_bytes) {
+    return Status::Unavailable(StrCat("cannot allocate ", size_bytes,
+                                      " bytes of shared memory: only ", free_bytes,
+                                      " bytes of memory are available"));
+  }
+  FileDescriptor file(memfd_create("ronde", MFD_CLOEXEC));
+  if (file.get() < 0) {
+    return Status::Unavailable(StrCat("cannot create shared memory (memfd): ", Reason()));
+  }
+  // fallocate, because a page that is missing later is a SIGBUS instead of an error.
+  const auto length = static_cast<off_t>(std::max<std::size_t>(size_bytes, 1));
+  if (ftruncate(file.get(), length) != 0 || fallocate(file.get(), 0, 0, length) != 0) {
+    return Status::Unavailable(
+        StrCat("cannot allocate ", size_bytes, " bytes of shared memory: ", Reason()));
+  }
+  struct stat identity = {};
+  fstat(file.get(), &identity);
+  const RegionToken token = {{static_cast<std::uint64_t>(getpid()),
+                              static_cast<std::uint64_t>(file.get()), identity.st_ino,
+                              identity.st_dev}};
+  RONDE_ASSIGN_OR_RETURN(std::byte * data, Map(file.get(), size_bytes));
+  return std::unique_ptr<Region>(
+      std::make_unique<MappedRegion>(std::move(file), data, size_bytes, token));
+}
+
+Result<std::unique_ptr<Region>> MapSharedMemory(const RegionToken& token, std::size_t size_bytes) {
+  const TokenParts parts = {token.words[0], token.words[1], token.words[2], token.words[3]};
+  const std::string path = StrCat("/proc/", parts.process, "/fd/", parts.descriptor);
+  const FileDescriptor file(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (file.get() < 0) {
+    return Status::Unavailable(StrCat("cannot map a peer's memory by ", path, ": ", Reason(),
+                                      "; ranks of one host share memory when they run as one user "
+                                      "in one PID namespace"));
+  }
+  struct stat identity = {};
+  if (fstat(file.get(), &identity) != 0 || identity.st_ino != parts.inode ||
+      identity.st_dev != parts.device || identity.st_size < static_cast<off_t>(size_bytes)) {
+    return Status::Unavailable(
+        StrCat(path, " is not the peer's memory; is the peer in another PID namespace?"));
+  }
+  RONDE_ASSIGN_OR_RETURN(std::byte * data, Map(file.get(), size_bytes));
+  return std::unique_ptr<Region>(
+      std::make_unique<MappedRegion>(FileDescriptor(), data, size_bytes, token));
+}
+
+}  // namespace ronde

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/status.h"
+
+namespace ronde {
+
+/// A control message as it arrived.
+struct ControlMessage {
+  int source = 0;
+  std::vector<std::byte> payload;
+};
+
+/// How a peer on the same host finds a region; opaque, sendable by value.
+struct RegionToken {
+  std::array<std::uint64_t, 4> words{};
+};
+
+/// Memory that peers on the same host can map: released when destroyed. Move-only.
+class Region {
+ public:
+  virtual ~Region() = default;
+  [[nodiscard]] virtual std::byte* data() const = 0;
+  [[nodiscard]] virtual std::size_t size_bytes() const = 0;
+  [[nodiscard]] virtual RegionToken token() const = 0;  ///< meaningful for the owner's region
+};
+
+/// Point-to-point communication inside one group of ranks. Knows nothing of reduction.
+///
+/// Every wait has a deadline and watches the job's liveness: once any rank has called Abort, all
+/// pending and later operations on all ranks return kAborted with that rank's cause.
+///
+/// Thread rule: one thread at a time (the engine's), except Ring(), which any thread may call.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+
+  [[nodiscard]] virtual std::string_view name() const = 0;  ///< "in_process", "mpi"
+  [[nodiscard]] virtual int rank() const = 0;
+  [[nodiscard]] virtual int size() const = 0;
+  /// Equal for ranks that can map each other's regions.
+  [[nodiscard]] virtual const std::string& host_id(int rank) const = 0;
+  /// For messages to people: the host's name.
+  [[nodiscard]] virtual const std::string& host_name(int rank) const = 0;
+
+  // --- Data. Tags are 0..1023; messages of one (pair, tag) keep their order. Sizes must agree.
+  /// Blocks until `data` may be reused. Errors: kTimeout, kAborted.
+  virtual Status Send(int peer, int tag, std::span<const std::byte> data, Deadline deadline) = 0;
+  /// Blocks until `data` is filled. Errors: kTimeout, kAborted.
+  virtual Status Receive(int peer, int tag, std::span<std::byte> data, Deadline deadline) = 0;
+  /// Both at once, so that rings and pairwise exchanges cannot deadlock. Either span may be empty.
+  virtual Status SendReceive(int destination, std::span<const std::byte> send, int source,
+                             std::span<std::byte> receive, int tag, Deadline deadline) = 0;
+
+  // --- Control: any size, never blocks, ordered per pair; arrival rings the receiver's doorbell.
+  virtual Status Post(int peer, std::vector<std::byte> payload) = 0;
+  /// The next control message from any peer, or nothing.
+  virtual Result<std::optional<ControlMessage>> Poll() = 0;
+
+  // --- Doorbell: how an idle engine sleeps.
+  /// Wakes this rank's WaitForRing. Any thread.
+  virtual void Ring() = 0;
+  /// Sleeps until rung (by Ring or by a Post of a peer) since the last return, or the deadline;
+  /// both return kOk: callers look at their queues. Error: kAborted.
+  virtual Status WaitForRing(Deadline deadline) = 0;
+
+  // --- Regions.
+  /// Zero-filled, page-aligned memory. Error: kUnavailable.
+  virtual Result<std::unique_ptr<Region>> AllocateRegion(std::size_t size_bytes) = 0;
+  /// Maps a region that `peer` has allocated. Error: kUnavailable (another host, or not permitted).
+  virtual Result<std::unique_ptr<Region>> MapRegion(int peer, const RegionToken& token,
+                                                    std::size_t size_bytes) = 0;
+
+  // --- Liveness.
+  /// Ends the job for all ranks of the world with `cause`; the first cause wins.
+  virtual void Abort(const Status& cause) = 0;
+  /// kOk, or kAborted with the cause. Cheap enough for wait loops.
+  virtual Status CheckLiveness() = 0;
+
+  // --- Groups.
+  /// Collective: ranks of equal `color` form a group, ordered by (key, rank). The child shares
+  /// liveness and statistics with its parent, has no control plane, and must not outlive it.
+  virtual Result<std::unique_ptr<Transport>> Split(int color, int key) = 0;
+
+  /// Bytes of data that this rank has sent to peers, splits included.
+  [[nodiscard]] virtual std::uint64_t bytes_sent() const = 0;
+
+  /// The library's own communicator for algorithms that hand over to it (an MPI_Comm* for "mpi");
+  /// null elsewhere.
+  [[nodiscard]] virtual void* native_communicator() { return nullptr; }
+};
+
+}  // namespace ronde

@@ -1,0 +1,154 @@
+#include "core/comm/transports/in_process_state.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+namespace ronde::in_process {
+namespace {
+
+constexpr std::align_val_t kPage{4096};
+
+}  // namespace
+
+std::shared_ptr<Letter> Mailbox::Put(std::span<const std::byte> data) {
+  auto letter = std::make_shared<Letter>();
+  if (data.size() <= kEagerBytes) {
+    letter->copy.assign(data.begin(), data.end());
+    letter->data = letter->copy;
+  } else {
+    letter->data = data;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    letters_.push_back(letter);
+  }
+  changed_.notify_all();
+  return letter;
+}
+
+WaitOutcome Mailbox::WaitTaken(const std::shared_ptr<Letter>& letter, const Deadline& deadline) {
+  if (letter->data.size() <= kEagerBytes) return WaitOutcome::kDone;
+  std::unique_lock lock(mutex_);
+  const WaitOutcome outcome =
+      WaitUntil(lock, changed_, deadline, aborted_, [&] { return letter->taken; });
+  if (outcome != WaitOutcome::kDone) std::erase(letters_, letter);
+  return outcome;
+}
+
+WaitOutcome Mailbox::Take(std::span<std::byte> out, const Deadline& deadline,
+                          std::size_t* size_bytes) {
+  std::unique_lock lock(mutex_);
+  const WaitOutcome outcome =
+      WaitUntil(lock, changed_, deadline, aborted_, [&] { return !letters_.empty(); });
+  if (outcome != WaitOutcome::kDone) return outcome;
+  const std::shared_ptr<Letter> letter = letters_.front();
+  letters_.pop_front();
+  *size_bytes = letter->data.size();
+  // Copied under the lock: a sender that gives up may not take its memory away meanwhile.
+  if (*size_bytes == out.size() && !out.empty()) {
+    std::memcpy(out.data(), letter->data.data(), out.size());
+  }
+  letter->taken = true;
+  lock.unlock();
+  changed_.notify_all();
+  return outcome;
+}
+
+void Mailbox::WakeAll() {
+  { const std::lock_guard lock(mutex_); }  // whoever checked the flag before is waiting now
+  changed_.notify_all();
+}
+
+void Inbox::Deliver(ControlMessage message) {
+  {
+    const std::lock_guard lock(mutex_);
+    messages_.push_back(std::move(message));
+    rung_ = true;
+  }
+  changed_.notify_all();
+}
+
+std::optional<ControlMessage> Inbox::Next() {
+  const std::lock_guard lock(mutex_);
+  if (messages_.empty()) return std::nullopt;
+  ControlMessage message = std::move(messages_.front());
+  messages_.pop_front();
+  return message;
+}
+
+void Inbox::Ring() {
+  {
+    const std::lock_guard lock(mutex_);
+    rung_ = true;
+  }
+  changed_.notify_all();
+}
+
+WaitOutcome Inbox::WaitForRing(const Deadline& deadline) {
+  std::unique_lock lock(mutex_);
+  const WaitOutcome outcome = WaitUntil(lock, changed_, deadline, aborted_, [&] { return rung_; });
+  rung_ = false;
+  return outcome;
+}
+
+void Inbox::WakeAll() {
+  { const std::lock_guard lock(mutex_); }
+  changed_.notify_all();
+}
+
+Memory::Memory(std::size_t size_bytes)
+    : data_(static_cast<std::byte*>(::operator new(std::max<std::size_t>(size_bytes, 1), kPage))),
+      size_bytes_(size_bytes) {
+  std::memset(data_, 0, size_bytes);
+}
+
+Memory::~Memory() { ::operator delete(data_, kPage); }
+
+SharedState::SharedState(int size) {
+  for (int rank = 0; rank < size; ++rank) inboxes_.push_back(std::make_unique<Inbox>(aborted_));
+}
+
+Mailbox& SharedState::MailboxOf(std::uint64_t group, int source, int destination, int tag) {
+  const std::lock_guard lock(mutex_);
+  std::unique_ptr<Mailbox>& mailbox = mailboxes_[{group, source, destination, tag}];
+  if (!mailbox) mailbox = std::make_unique<Mailbox>(aborted_);
+  return *mailbox;
+}
+
+std::uint64_t SharedState::NewGroups(std::uint64_t count) {
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t first = next_group_;
+  next_group_ += count;
+  return first;
+}
+
+std::uint64_t SharedState::AddMemory(const std::shared_ptr<Memory>& memory) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(memories_, [](const auto& entry) { return entry.second.expired(); });
+  memories_.emplace(next_memory_, memory);
+  return next_memory_++;
+}
+
+std::shared_ptr<Memory> SharedState::FindMemory(std::uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = memories_.find(id);
+  return found == memories_.end() ? nullptr : found->second.lock();
+}
+
+void SharedState::Abort(const Status& cause) {
+  const std::lock_guard lock(mutex_);
+  if (aborted()) return;
+  cause_ = Status::Aborted(cause.message());
+  aborted_.store(true, std::memory_order_release);  // publishes cause_ to waiters
+  for (const auto& [address, mailbox] : mailboxes_) mailbox->WakeAll();
+  for (const auto& inbox : inboxes_) inbox->WakeAll();
+}
+
+Status SharedState::status() {
+  if (!aborted()) return Status::Ok();
+  const std::lock_guard lock(mutex_);
+  return cause_;
+}
+
+}  // namespace ronde::in_process

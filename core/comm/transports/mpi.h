@@ -1,0 +1,21 @@
+#pragma once
+
+#include <memory>
+
+#include "core/base/config.h"
+#include "core/base/status.h"
+#include "core/comm/transport.h"
+
+namespace ronde {
+
+/// This process's rank in a world over MPI_COMM_WORLD. Collective; may be called again after the
+/// previous world is gone. native_communicator() is a pointer to the group's own MPI_Comm.
+///
+/// Only the C API is used, so that one binary runs with Open MPI 4.1 and 5.
+/// Ranks of one host sleep on shared-memory doorbells and map each other's memory; messages of
+/// other hosts are looked for every 200 us while idle.
+/// After kTimeout or kAborted, MPI may still write to the buffers of the operation that failed.
+/// Errors: kUnavailable when MPI cannot be used as needed.
+[[nodiscard]] Result<std::unique_ptr<Transport>> CreateMpiWorld(const Config& config);
+
+}  // namespace ronde

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <mpi.h>
+
+#include "core/base/config.h"
+#include "core/base/status.h"
+#include "core/comm/transport.h"
+#include "core/comm/transports/doorbell.h"
+
+namespace ronde {
+
+/// What a rank's world transport and its splits share: communicators, who sits where, the doorbell,
+/// the control plane and the job's liveness. Engine-only, except Ring().
+class MpiWorld {
+ public:
+  /// Collective over MPI_COMM_WORLD.
+  [[nodiscard]] static Result<std::unique_ptr<MpiWorld>> Create(const Config& config);
+  ~MpiWorld();
+  MpiWorld(const MpiWorld&) = delete;
+  MpiWorld& operator=(const MpiWorld&) = delete;
+
+  [[nodiscard]] int rank() const { return rank_; }
+  [[nodiscard]] int size() const { return size_; }
+  [[nodiscard]] const std::string& host_id(int rank) const { return host_ids_[rank]; }
+  [[nodiscard]] const std::string& host_name(int rank) const { return host_names_[rank]; }
+  [[nodiscard]] MPI_Comm data() const { return data_; }
+
+  // --- Control plane and doorbell; see Transport.
+  Status Post(int peer, std::vector<std::byte> payload);
+  Result<std::optional<ControlMessage>> Poll();
+  void Ring() { doorbell_->RingSelf(); }
+  Status WaitForRing(const Deadline& deadline);
+
+  // --- Liveness; see Transport.
+  void Abort(const Status& cause);
+  Status CheckLiveness();
+  [[nodiscard]] bool failed() const { return !failure_.ok(); }
+
+  /// Called between two looks at something that has not happened yet: spins for a while, then
+  /// yields the core. `turns` counts the calls of one wait.
+  void Pause(std::uint64_t turns) const;
+
+  void CountSent(std::uint64_t bytes) { bytes_sent_ += bytes; }
+  [[nodiscard]] std::uint64_t bytes_sent() const { return bytes_sent_; }
+
+ private:
+  struct Outgoing {
+    std::vector<std::byte> payload;
+    MPI_Request request = MPI_REQUEST_NULL;
+  };
+  struct Incoming {
+    ControlMessage message;
+    MPI_Request request = MPI_REQUEST_NULL;
+  };
+
+  MpiWorld() = default;
+  Status DuplicateCommunicators();
+  Status ExchangeHosts(const Config& config);
+  void ChooseWaiting(const Config& config);
+
+  Status ReceiveMatched(MPI_Message matched, const MPI_Status& status);
+  Status CollectArrivals();
+  void ProgressOutgoing();
+  [[nodiscard]] bool HasLocalArrivals() const;
+  [[nodiscard]] bool MustPoll() const;
+
+  void LatchFailure(const Status& cause);
+  void SendAbort(const Status& cause);
+  void ReceiveAbort(double patience_s);
+  void CheckSlowly();
+
+  MPI_Comm data_ = MPI_COMM_NULL;
+  MPI_Comm control_ = MPI_COMM_NULL;
+  MPI_Comm abort_ = MPI_COMM_NULL;
+  int rank_ = 0;
+  int size_ = 1;
+  std::vector<std::string> host_ids_;
+  std::vector<std::string> host_names_;
+  std::unique_ptr<Doorbell> doorbell_;
+  bool all_connected_ = true;     // every peer rings this rank's doorbell
+  std::int64_t spin_ns_ = 0;      // in WaitForRing
+  std::uint64_t spin_turns_ = 0;  // in data waits
+
+  std::list<Outgoing> outgoing_;   // posts that MPI still works on
+  std::deque<Incoming> incoming_;  // in order of arrival; the first may be incomplete
+  std::deque<ControlMessage> to_self_;
+  std::uint64_t local_received_ = 0;  // of what connected peers have posted
+
+  Status failure_;
+  std::vector<std::byte> abort_message_;
+  std::vector<MPI_Request> abort_requests_;
+  std::int64_t next_probe_ns_ = 0;
+  std::int64_t next_death_check_ns_ = 0;
+  std::uint64_t bytes_sent_ = 0;
+};
+
+}  // namespace ronde

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/base/clock.h"
+#include "core/base/config.h"
+#include "core/base/status.h"
+#include "core/control/message.h"
+#include "core/control/negotiator.h"
+#include "core/control/stall_inspector.h"
+
+namespace ronde {
+
+/// Rank 0's part of the control plane: decides when which responses go out. No I/O.
+/// Thread rule: engine-only.
+class Coordinator {
+ public:
+  /// `clock` must outlive the coordinator.
+  Coordinator(int size, const Config& config, const Clock& clock);
+
+  /// Takes in what `rank` has sent. Error: kInternal where it breaks the protocol.
+  [[nodiscard]] Status Add(int rank, RequestList list);
+
+  /// The next list for all ranks when one is due: ready tensors that have waited --cycle-time-ms
+  /// for company, or the end once every rank has shut down (after which there is no next).
+  [[nodiscard]] std::optional<ResponseList> TakeDue();
+
+  /// The last list, whether ranks are still running or not: every waiting name fails with `error`.
+  [[nodiscard]] ResponseList Dismiss(const Status& error);
+
+  /// Warns of stalls when it is time to; not ok when the job should end because of one.
+  [[nodiscard]] Status CheckStalls();
+
+  /// When TakeDue or CheckStalls will have something to do without further input; else INT64_MAX.
+  [[nodiscard]] std::int64_t NextWakeNs() const;
+
+  /// Ranks that have not shut down.
+  [[nodiscard]] std::vector<int> running_ranks() const { return negotiator_.running_ranks(); }
+
+ private:
+  Negotiator negotiator_;
+  StallInspector stall_inspector_;
+  const Clock& clock_;
+  const std::int64_t cycle_time_ns_;
+  std::int64_t ready_since_ns_ = 0;  // meaningful while the negotiator has ready responses
+  bool ended_ = false;
+};
+
+}  // namespace ronde

@@ -1,0 +1,92 @@
+#include "core/control/engine.h"
+
+#include <utility>
+
+#include "core/base/strcat.h"
+#include "core/control/engine_impl.h"
+
+namespace ronde {
+
+Engine::Engine(Transport& transport, Executor& executor, const Config& config, const Clock& clock)
+    : impl_(std::make_unique<Impl>(transport, executor, config, clock)) {}
+
+Engine::~Engine() { (void)impl_->Shutdown(); }
+
+Handle Engine::Enqueue(Request request, TensorView input, TensorView output) {
+  return impl_->Enqueue(std::move(request), std::move(input), std::move(output));
+}
+
+void Engine::Abort(const Status& cause) { impl_->Abort(cause); }
+
+Status Engine::Shutdown() { return impl_->Shutdown(); }
+
+Status Engine::status() const { return impl_->status(); }
+
+EngineCounters Engine::counters() const { return impl_->counters(); }
+
+Engine::Impl::Impl(Transport& transport, Executor& executor, const Config& config,
+                   const Clock& clock)
+    : transport_(transport),
+      executor_(executor),
+      clock_(clock),
+      rank_(transport.rank()),
+      size_(transport.size()),
+      timeout_s_(config.GetReal(Setting::kTimeoutS)),
+      queue_(rank_, clock) {
+  if (rank_ == 0) coordinator_.emplace(size_, config, clock);
+  thread_ = std::thread([this] { Run(); });
+  thread_id_ = thread_.get_id();
+}
+
+Handle Engine::Impl::Enqueue(Request request, TensorView input, TensorView output) {
+  if (Status valid = Validate(request); !valid.ok()) return Handle::Completed(std::move(valid));
+  TensorEntry entry;
+  entry.handle = Handle([this, name = request.name](const Status& status) {
+    queue_.Release(name);
+    if (status.ok()) operations_.fetch_add(1, std::memory_order_relaxed);
+  });
+  entry.request = std::move(request);
+  entry.input = std::move(input);
+  entry.output = std::move(output);
+  const Handle handle = entry.handle;
+  const Result<bool> first = queue_.Add(std::move(entry));
+  if (!first.ok()) return Handle::Completed(first.status());
+  if (first.value()) transport_.Ring();
+  return handle;
+}
+
+void Engine::Impl::Abort(const Status& cause) {
+  {
+    std::lock_guard lock(mutex_);
+    if (abort_request_ || !failure_.ok()) return;
+    abort_request_ = cause.ok() ? Status::Aborted("ended without a cause") : cause;
+  }
+  transport_.Ring();
+}
+
+Status Engine::Impl::Shutdown() {
+  queue_.Close();
+  transport_.Ring();
+  // A callback cannot wait for the thread that it runs on; that thread leaves by itself.
+  if (std::this_thread::get_id() == thread_id_) return status();
+  std::lock_guard lock(join_mutex_);
+  if (thread_.joinable()) thread_.join();
+  return status();
+}
+
+Status Engine::Impl::status() const {
+  std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+EngineCounters Engine::Impl::counters() const {
+  EngineCounters counters;
+  counters.operations = operations_.load(std::memory_order_relaxed);
+  counters.response_lists = response_lists_.load(std::memory_order_relaxed);
+  counters.payload_bytes = payload_bytes_.load(std::memory_order_relaxed);
+  counters.execute_ns = execute_ns_.load(std::memory_order_relaxed);
+  counters.outstanding_ns = queue_.outstanding_ns();
+  return counters;
+}
+
+}  // namespace ronde

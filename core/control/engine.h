@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "core/base/clock.h"
+#include "core/base/config.h"
+#include "core/base/status.h"
+#include "core/comm/transport.h"
+#include "core/control/executor.h"
+
+namespace ronde {
+
+/// What the engine has done so far; cumulative since its start.
+struct EngineCounters {
+  std::uint64_t operations = 0;      ///< completed without error
+  std::uint64_t response_lists = 0;  ///< executed
+  std::uint64_t payload_bytes = 0;   ///< handed to data collectives by this rank
+  std::int64_t outstanding_ns = 0;   ///< time during which at least one operation was pending
+  std::int64_t execute_ns = 0;       ///< time spent inside the executor
+};
+
+/// The background coordinator thread: drains the queue, negotiates by name, executes.
+///
+/// Rank 0 coordinates. A rank posts its new requests to rank 0 as they come; rank 0 feeds them to
+/// the Negotiator and posts the responses that became ready to everyone, in one order. Every rank
+/// executes every response list in that order.
+///
+/// Failures: a mismatch completes that name's handles with the same error on all ranks and the job
+/// goes on. Anything else is latched: all pending and later handles complete with the first cause.
+/// Thread rule: public methods are thread-safe.
+class Engine {
+ public:
+  /// Starts the thread. Everything passed by reference must outlive the engine.
+  Engine(Transport& transport, Executor& executor, const Config& config, const Clock& clock);
+  /// Shuts down if that has not been done.
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// Submits an operation; never blocks. Errors arrive through the handle: kDuplicateName when an
+  /// operation of that name is in flight here, kShutdown after Shutdown, else the latched cause.
+  Handle Enqueue(Request request, TensorView input, TensorView output);
+
+  /// Ends the job on all ranks with `cause` (prefixed "rank N: " when it lacks it). Returns at
+  /// once. Takes effect on the engine thread: while that waits for a peer inside the executor, when
+  /// the wait ends, at the latest by --timeout-s. Without effect after a failure or a clean
+  /// shutdown.
+  void Abort(const Status& cause);
+
+  /// Completes what is pending, then stops when all ranks have asked for it. A name that another
+  /// rank still waits for and that this rank never submitted completes there with kShutdown.
+  /// Bounded by --timeout-s after the last sign of progress. Idempotent. Returns the first latched
+  /// failure, if any; where a needed rank gives no sign in time, that is kTimeout. Called in a
+  /// handle's callback it only asks for the shutdown and does not wait.
+  Status Shutdown();
+
+  /// kOk, or the latched failure.
+  [[nodiscard]] Status status() const;
+  [[nodiscard]] EngineCounters counters() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ronde

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "core/control/coordinator.h"
+#include "core/control/engine.h"
+#include "core/control/tensor_queue.h"
+
+namespace ronde {
+
+/// The engine's two halves: what callers reach from any thread (engine.cc) and the engine thread
+/// (engine_thread.cc). They meet in queue_, in the state under mutex_ and in Transport::Ring.
+class Engine::Impl {
+ public:
+  Impl(Transport& transport, Executor& executor, const Config& config, const Clock& clock);
+
+  // --- Any thread.
+  Handle Enqueue(Request request, TensorView input, TensorView output);
+  void Abort(const Status& cause);
+  Status Shutdown();
+  [[nodiscard]] Status status() const;
+  [[nodiscard]] EngineCounters counters() const;
+
+ private:
+  // --- The engine thread.
+  void Run();
+  /// One pass over everything that may have happened; sets finished_ when this was the last.
+  Status Step();
+  Status Announce();
+  Status Receive();
+  Status Coordinate();
+  Status Send(const ResponseList& list);
+  Status Deliver(const ResponseList& list);
+  /// Everything of `list` that is to be executed; answers what has failed.
+  Result<std::vector<ReadyOperation>> Match(const ResponseList& list);
+  Status Execute(std::vector<ReadyOperation> operations);
+  void LeaveIfShutdownIsLate();
+  void Fail(const Status& cause);
+  void Latch(const Status& failure);
+  [[nodiscard]] Deadline NextWake() const;
+  [[nodiscard]] Status AbortRequest() const;  ///< kOk where nobody has called Abort
+  [[nodiscard]] Status WithRank(const Status& cause) const;
+
+  Transport& transport_;
+  Executor& executor_;
+  const Clock& clock_;
+  const int rank_;  // copies: the transport belongs to the engine thread
+  const int size_;
+  const double timeout_s_;
+  TensorQueue queue_;
+
+  mutable std::mutex mutex_;
+  Status failure_;                       // guarded by mutex_: the first failure
+  std::optional<Status> abort_request_;  // guarded by mutex_: for the engine thread
+
+  // Statistics; relaxed: whoever has waited for a handle is ordered after its update by the
+  // handle's mutex, and nothing else is published through them.
+  std::atomic<std::uint64_t> operations_{0};
+  std::atomic<std::uint64_t> response_lists_{0};
+  std::atomic<std::uint64_t> payload_bytes_{0};
+  std::atomic<std::int64_t> execute_ns_{0};
+
+  // Engine thread only.
+  std::optional<Coordinator> coordinator_;  // on rank 0
+  bool shutdown_announced_ = false;
+  std::int64_t last_progress_ns_ = 0;  // meaningful once shutdown_announced_
+  bool finished_ = false;
+
+  std::mutex join_mutex_;  // the first Shutdown joins, others wait for it
+  std::thread thread_;     // last: it starts when everything else is ready
+  std::thread::id thread_id_;
+};
+
+}  // namespace ronde

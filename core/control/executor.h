@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/base/status.h"
+#include "core/base/tensor_view.h"
+#include "core/control/handle.h"
+#include "core/control/message.h"
+
+namespace ronde {
+
+/// This rank's part of an operation: buffers that the caller lends until the handle completes.
+struct TensorEntry {
+  Request request;    ///< what this rank asked for
+  TensorView input;   ///< read; may equal output
+  TensorView output;  ///< written (allgather writes handle.mutable_result() instead)
+  Handle handle;
+  std::int64_t enqueued_ns = 0;
+};
+
+/// An agreed operation together with this rank's part of it.
+struct ReadyOperation {
+  Response response;
+  TensorEntry entry;
+};
+
+/// Moves the data. Implemented to the right of core (FusedExecutor), so core never looks right.
+/// Thread rule: engine-only.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  /// Runs `operations` in their order, which is the same on all ranks, completing each entry's
+  /// handle as soon as its data is there. Operations with an error never reach the executor.
+  /// A failure leaves the data plane unusable: the engine latches it and aborts the job.
+  virtual Status Execute(std::vector<ReadyOperation> operations) = 0;
+};
+
+}  // namespace ronde

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/status.h"
+#include "core/base/types.h"
+
+namespace ronde {
+
+/// What an operation delivers besides the caller's own output buffer.
+struct OperationResult {
+  /// False where the operation was not due (a model average between two window ends).
+  bool performed = true;
+  /// Allgather: the gathered tensor, ranks in order along the first dimension, and each rank's
+  /// extent of that dimension.
+  std::vector<std::byte> gathered;
+  Shape gathered_shape;
+  std::vector<std::int64_t> rank_extents;
+};
+
+/// The caller's future of one operation. Copies share one state (shared_ptr: the engine completes
+/// it while the caller holds it, and either may be the last to let go).
+/// Thread rule: thread-safe; guarded by its own mutex.
+class Handle {
+ public:
+  using Callback = std::function<void(const Status&)>;
+
+  Handle();
+  /// Engine side: calls `before_completion` with the final status just before waiters and callbacks
+  /// see it, so that whoever has waited finds the name free and the counters up to date.
+  explicit Handle(Callback before_completion);
+  /// A handle that has completed already.
+  [[nodiscard]] static Handle Completed(Status status, OperationResult result = {});
+
+  /// Blocks until completed and returns the operation's status. Bounded by the engine's own
+  /// deadlines and liveness checks.
+  Status Wait() const;
+  /// Like Wait; kTimeout when `deadline` passes first (the operation itself goes on).
+  Status WaitUntil(Deadline deadline) const;
+  [[nodiscard]] bool Poll() const;
+  /// Requires Poll().
+  [[nodiscard]] const OperationResult& result() const;
+  OperationResult& mutable_result();
+  /// Calls `callback` once with the final status: on the completing thread, or at once when
+  /// completed already. It must not block; it may enqueue further operations.
+  void OnComplete(Callback callback) const;
+
+  /// Engine side: completes once; later calls are ignored.
+  void Complete(const Status& status) const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace ronde

@@ -1,0 +1,91 @@
+#include "core/control/message.h"
+
+#include <array>
+#include <utility>
+
+#include <flatbuffers/flatbuffers.h>
+
+#include "core/base/strcat.h"
+#include "core/control/message_generated.h"
+#include "core/control/message_wire.h"
+
+namespace ronde {
+namespace {
+
+using flatbuffers::FlatBufferBuilder;
+using flatbuffers::Offset;
+
+constexpr std::array<std::string_view, kOperationKindCount> kKindNames = {
+    "allreduce", "broadcast", "allgather", "barrier", "model average"};
+
+Offset<wire::Request> Pack(FlatBufferBuilder& builder, const Request& request) {
+  const auto name = builder.CreateString(request.name);
+  const auto shape = builder.CreateVector(request.shape);
+  const wire::Window window(request.window.period, request.window.origin, request.window.step);
+  return wire::CreateRequest(builder, static_cast<std::uint8_t>(request.kind), name,
+                             static_cast<std::uint8_t>(request.dtype),
+                             static_cast<std::uint8_t>(request.op), shape, request.root,
+                             request.prescale, request.postscale, &window);
+}
+
+Offset<wire::Response> Pack(FlatBufferBuilder& builder, const Response& response) {
+  const auto request = Pack(builder, response.request);
+  const auto extents = builder.CreateVector(response.rank_extents);
+  const auto message = builder.CreateString(response.error.message());
+  return wire::CreateResponse(builder, request, extents,
+                              static_cast<std::uint8_t>(response.error.code()), message);
+}
+
+template <typename WireItem, typename Item>
+auto PackAll(FlatBufferBuilder& builder, const std::vector<Item>& items) {
+  std::vector<Offset<WireItem>> offsets;
+  offsets.reserve(items.size());
+  for (const Item& item : items) offsets.push_back(Pack(builder, item));
+  return builder.CreateVector(offsets);
+}
+
+std::vector<std::byte> Finish(FlatBufferBuilder& builder, wire::Body type, Offset<void> body) {
+  wire::FinishEnvelopeBuffer(builder, wire::CreateEnvelope(builder, kWireVersion, type, body));
+  const auto* begin = reinterpret_cast<const std::byte*>(builder.GetBufferPointer());
+  return {begin, begin + builder.GetSize()};
+}
+
+}  // namespace
+
+std::string_view Name(OperationKind kind) { return kKindNames[static_cast<std::size_t>(kind)]; }
+
+Status Validate(const Request& request) {
+  if (request.name.empty()) {
+    return Status::InvalidArgument(StrCat("an operation (", Name(request.kind), ") has no name"));
+  }
+  // Zero dimensions count as one: the product must not overflow in any order.
+  std::int64_t size_bytes = static_cast<std::int64_t>(SizeOf(request.dtype));
+  for (const std::int64_t dimension : request.shape) {
+    if (dimension < 0) {
+      return Status::InvalidArgument(StrCat("tensor '", request.name, "': shape ",
+                                            ToString(request.shape), " has a negative dimension"));
+    }
+    if (__builtin_mul_overflow(size_bytes, dimension == 0 ? 1 : dimension, &size_bytes)) {
+      return Status::InvalidArgument(StrCat("tensor '", request.name, "': shape ",
+                                            ToString(request.shape),
+                                            " has more bytes than 63 bits count"));
+    }
+  }
+  return Status::Ok();
+}
+
+std::vector<std::byte> Encode(const RequestList& list) {
+  FlatBufferBuilder builder;
+  const auto requests = PackAll<wire::Request>(builder, list.requests);
+  const auto body = wire::CreateRequestList(builder, requests, list.shutdown);
+  return Finish(builder, wire::Body_RequestList, body.Union());
+}
+
+std::vector<std::byte> Encode(const ResponseList& list) {
+  FlatBufferBuilder builder;
+  const auto responses = PackAll<wire::Response>(builder, list.responses);
+  const auto body = wire::CreateResponseList(builder, responses, list.shutdown);
+  return Finish(builder, wire::Body_ResponseList, body.Union());
+}
+
+}  // namespace ronde

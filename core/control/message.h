@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/status.h"
+#include "core/base/types.h"
+
+namespace ronde {
+
+enum class OperationKind : std::uint8_t {
+  kAllreduce = 0,
+  kBroadcast = 1,
+  kAllgather = 2,
+  kBarrier = 3,
+  kModelAverage = 4,
+};
+[[nodiscard]] std::string_view Name(OperationKind kind);
+
+/// Which averages a model average belongs to; negotiated, so that ranks which disagree learn it.
+struct AverageWindow {
+  std::int64_t period = 0;  ///< H: steps between two averages, at least 1
+  std::int64_t origin = 0;  ///< step after which windows are counted (T in post-local SGD)
+  std::int64_t step = 0;    ///< this average's step, counted from 1
+
+  friend bool operator==(const AverageWindow&, const AverageWindow&) = default;
+};
+
+/// What one rank asks for. `name` identifies the operation on all ranks.
+struct Request {
+  OperationKind kind = OperationKind::kAllreduce;
+  std::string name;
+  DataType dtype = DataType::kFloat32;
+  ReduceOp op = ReduceOp::kSum;
+  Shape shape;
+  int root = 0;
+  double prescale = 1;
+  double postscale = 1;
+  AverageWindow window;
+
+  friend bool operator==(const Request&, const Request&) = default;
+};
+
+/// kInvalidArgument when `request` cannot be sent: no name, a negative dimension, or more bytes
+/// than 63 bits count. Everything that concerns several ranks is the negotiator's.
+[[nodiscard]] Status Validate(const Request& request);
+
+/// One operation that all ranks now execute, or an error that all ranks report for that name.
+struct Response {
+  Request request;                         ///< as agreed; shape is this rank's for allgather
+  std::vector<std::int64_t> rank_extents;  ///< allgather: first dimension of each rank
+  Status error;                            ///< not ok: complete the handle with it
+};
+
+/// What travels between ranks on the control plane. Versioned; verified before use.
+struct RequestList {
+  std::vector<Request> requests;
+  bool shutdown = false;  ///< the sender will submit nothing more
+};
+struct ResponseList {
+  std::vector<Response> responses;
+  bool shutdown = false;  ///< all ranks asked for it: leave after these responses
+};
+
+[[nodiscard]] std::vector<std::byte> Encode(const RequestList& list);
+[[nodiscard]] std::vector<std::byte> Encode(const ResponseList& list);
+/// Errors: kInternal naming the sender's format version or the corrupt part.
+[[nodiscard]] Result<RequestList> DecodeRequestList(std::span<const std::byte> bytes);
+[[nodiscard]] Result<ResponseList> DecodeResponseList(std::span<const std::byte> bytes);
+
+}  // namespace ronde

@@ -1,0 +1,404 @@
+#include "tests/conformance/transport_conformance.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <numeric>
+#include <thread>
+
+#include "core/comm/communicator.h"
+#include "core/comm/shared_segment.h"
+#include "tests/conformance/conformance_check.h"
+
+namespace ronde {
+namespace {
+
+constexpr double kPatienceS = 20;
+
+Deadline Patience() { return Deadline::After(kPatienceS); }
+
+// Words rather than bytes: sanitizers charge for every access.
+std::vector<std::byte> Pattern(std::size_t size_bytes, int seed) {
+  std::vector<std::byte> data(size_bytes + sizeof(std::uint64_t));
+  std::uint64_t state = static_cast<std::uint64_t>(seed) + 1;
+  for (std::size_t at = 0; at < size_bytes; at += sizeof(state)) {
+    state = state * 6364136223846793005U + 1442695040888963407U;
+    std::memcpy(data.data() + at, &state, sizeof(state));
+  }
+  data.resize(size_bytes);
+  return data;
+}
+
+double ThreadCpuSeconds() {
+  timespec time = {};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+double Seconds() { return static_cast<double>(SteadyClock().NowNs()) * 1e-9; }
+
+void SleepFor(double seconds) {
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+}
+
+// A barrier by data messages: everyone tells rank 0, rank 0 tells everyone.
+Status Barrier(Transport& transport) {
+  constexpr int kTag = 900;
+  for (int peer = 1; transport.rank() == 0 && peer < transport.size(); ++peer) {
+    RONDE_RETURN_IF_ERROR(transport.Receive(peer, kTag, {}, Patience()));
+  }
+  if (transport.rank() != 0) {
+    RONDE_RETURN_IF_ERROR(transport.Send(0, kTag, {}, Patience()));
+    return transport.Receive(0, kTag, {}, Patience());
+  }
+  for (int peer = 1; peer < transport.size(); ++peer) {
+    RONDE_RETURN_IF_ERROR(transport.Send(peer, kTag, {}, Patience()));
+  }
+  return Status::Ok();
+}
+
+// Control messages until `count` have come.
+Status PollFor(Transport& transport, std::size_t count, std::vector<ControlMessage>* messages) {
+  const Deadline deadline = Patience();
+  while (messages->size() < count) {
+    RONDE_ASSIGN_OR_RETURN(std::optional<ControlMessage> message, transport.Poll());
+    if (message) {
+      messages->push_back(*std::move(message));
+      continue;
+    }
+    CONFORM(!deadline.Expired(), "only ", messages->size(), " of ", count, " messages came");
+    RONDE_RETURN_IF_ERROR(transport.WaitForRing(deadline));
+  }
+  return Status::Ok();
+}
+
+Status KnowsItsPlace(Transport& transport) {
+  CONFORM(transport.rank() >= 0 && transport.rank() < transport.size());
+  for (int rank = 0; rank < transport.size(); ++rank) {
+    CONFORM(!transport.host_id(rank).empty());
+    CONFORM(!transport.host_name(rank).empty());
+  }
+  CONFORM(transport.CheckLiveness().ok());
+  CONFORM(transport.Send(transport.size(), 0, {}, Patience()).code() == StatusCode::kInternal);
+  CONFORM(transport.Receive(0, 1024, {}, Patience()).code() == StatusCode::kInternal);
+  return Status::Ok();
+}
+
+Status KeepsOrderPerTag(Transport& transport) {
+  constexpr int kMessages = 200;
+  const int next = (transport.rank() + 1) % transport.size();
+  const int previous = (transport.rank() + transport.size() - 1) % transport.size();
+  for (std::int32_t i = 0; i < kMessages; ++i) {
+    RONDE_RETURN_IF_ERROR(transport.Send(next, i % 2, std::as_bytes(std::span(&i, 1)), Patience()));
+  }
+  // The tags are read one after the other, so half of the messages wait.
+  for (int tag : {1, 0}) {
+    for (std::int32_t i = tag; i < kMessages; i += 2) {
+      std::int32_t got = -1;
+      RONDE_RETURN_IF_ERROR(
+          transport.Receive(previous, tag, std::as_writable_bytes(std::span(&got, 1)), Patience()));
+      CONFORM(got == i, "tag ", tag, " expected ", i, " got ", got);
+    }
+  }
+  return Status::Ok();
+}
+
+Status MovesEverySize(Transport& transport) {
+  const int next = (transport.rank() + 1) % transport.size();
+  const int previous = (transport.rank() + transport.size() - 1) % transport.size();
+  constexpr std::size_t kMiB = 1024 * 1024;
+  for (const std::size_t size_bytes :
+       {std::size_t{0}, std::size_t{1}, std::size_t{4095}, 65536 + std::size_t{1}, kMiB,
+        (transport.size() <= 2 ? 64 * kMiB : 3 * kMiB) + 13}) {
+    const std::vector<std::byte> send = Pattern(size_bytes, transport.rank());
+    std::vector<std::byte> receive(size_bytes);
+    const std::uint64_t before = transport.bytes_sent();
+    RONDE_RETURN_IF_ERROR(transport.SendReceive(next, send, previous, receive, 7, Patience()));
+    CONFORM(transport.bytes_sent() - before == size_bytes);
+    CONFORM(receive == Pattern(size_bytes, previous), size_bytes, " bytes");
+  }
+  return Status::Ok();
+}
+
+Status SendsAndReceivesLargeBlocking(Transport& transport) {
+  constexpr std::size_t kBytes = 3 * 1024 * 1024 + 1;
+  for (int root = 0; root < transport.size(); ++root) {
+    std::vector<std::byte> data = Pattern(kBytes, root);
+    if (transport.rank() == root) {
+      for (int peer = 0; peer < transport.size(); ++peer) {
+        if (peer != root) RONDE_RETURN_IF_ERROR(transport.Send(peer, 9, data, Patience()));
+      }
+      continue;
+    }
+    const std::vector<std::byte> expected = data;
+    std::fill(data.begin(), data.end(), std::byte{0});
+    RONDE_RETURN_IF_ERROR(transport.Receive(root, 9, data, Patience()));
+    CONFORM(data == expected);
+  }
+  return Status::Ok();
+}
+
+Status ReportsWrongSize(Transport& transport) {
+  if (transport.size() < 2 || transport.rank() > 1) return Status::Ok();
+  const std::array<std::byte, 8> data{};
+  if (transport.rank() == 0) return transport.Send(1, 11, data, Patience());
+  std::array<std::byte, 12> longer{};
+  const Status status = transport.Receive(0, 11, longer, Patience());
+  CONFORM(status.code() == StatusCode::kInternal, status.ToString());
+  CONFORM(status.message().find("from rank 0") != std::string::npos, status.ToString());
+  return Status::Ok();
+}
+
+Status PostsReachEverybodyInOrder(Transport& transport) {
+  constexpr std::size_t kRounds = 40;
+  const int size = transport.size();
+  for (std::size_t round = 0; round < kRounds; ++round) {
+    for (int peer = 0; peer < size; ++peer) {  // itself too
+      // Long ones now and then: they do not travel eagerly.
+      std::vector<std::byte> payload = Pattern(round % 10 == 9 ? 300'000 : round, 3);
+      payload.push_back(static_cast<std::byte>(round));
+      RONDE_RETURN_IF_ERROR(transport.Post(peer, std::move(payload)));
+    }
+  }
+  std::vector<ControlMessage> messages;
+  RONDE_RETURN_IF_ERROR(PollFor(transport, kRounds * static_cast<std::size_t>(size), &messages));
+  std::vector<std::size_t> next(static_cast<std::size_t>(size));
+  for (const ControlMessage& message : messages) {
+    const std::size_t round = next[message.source]++;
+    CONFORM(message.payload.size() == (round % 10 == 9 ? 300'000 : round) + 1);
+    CONFORM(message.payload.back() == static_cast<std::byte>(round));
+  }
+  return Status::Ok();
+}
+
+Status AnswersQuickly(Transport& transport) {
+  if (transport.size() < 2 || transport.rank() > 1) return Status::Ok();
+  constexpr int kRounds = 300;
+  const double start = Seconds();
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<ControlMessage> messages;
+    if (transport.rank() == 0) RONDE_RETURN_IF_ERROR(transport.Post(1, Pattern(64, round)));
+    RONDE_RETURN_IF_ERROR(PollFor(transport, 1, &messages));
+    CONFORM(messages[0].payload == Pattern(64, round));
+    if (transport.rank() == 1) RONDE_RETURN_IF_ERROR(transport.Post(0, Pattern(64, round)));
+  }
+  const double round_trip_s = (Seconds() - start) / kRounds;
+  CONFORM(round_trip_s < 0.02, "a round trip took ", round_trip_s, " s: a wake-up was lost");
+  return Status::Ok();
+}
+
+Status SleepsUntilPosted(Transport& transport) {
+  constexpr double kIdleS = 0.4;
+  if (transport.rank() != 0) {
+    if (transport.rank() == 1) {
+      SleepFor(kIdleS);
+      return transport.Post(0, Pattern(5, 5));
+    }
+    return Status::Ok();
+  }
+  if (transport.size() < 2) return Status::Ok();
+  const double cpu_start = ThreadCpuSeconds();
+  const double start = Seconds();
+  std::vector<ControlMessage> messages;
+  RONDE_RETURN_IF_ERROR(PollFor(transport, 1, &messages));
+  const double waited = Seconds() - start;
+  const double cpu = ThreadCpuSeconds() - cpu_start;
+  CONFORM(waited < kIdleS + 2, waited, " s");
+  bool one_host = true;
+  for (int rank = 0; rank < transport.size(); ++rank) {
+    one_host = one_host && transport.host_id(rank) == transport.host_id(0);
+  }
+  CONFORM(cpu < kIdleS * (one_host ? 0.1 : 0.5), "an idle wait used ", cpu, " s of CPU time");
+  return Status::Ok();
+}
+
+Status WakesFromAnyThread(Transport& transport) {
+  // Rings left over from the cases before.
+  RONDE_RETURN_IF_ERROR(transport.WaitForRing(Deadline::After(0)));
+  double start = Seconds();
+  RONDE_RETURN_IF_ERROR(transport.WaitForRing(Deadline::After(0.1)));
+  CONFORM(Seconds() - start > 0.09, "returned without a ring");
+
+  start = Seconds();
+  std::thread ringer([&transport] {
+    SleepFor(0.1);
+    transport.Ring();
+  });
+  const Status status = transport.WaitForRing(Patience());
+  ringer.join();
+  RONDE_RETURN_IF_ERROR(status);
+  CONFORM(Seconds() - start < kPatienceS / 2);
+
+  transport.Ring();  // before the wait: must not be lost
+  start = Seconds();
+  RONDE_RETURN_IF_ERROR(transport.WaitForRing(Patience()));
+  CONFORM(Seconds() - start < kPatienceS / 2);
+  return Status::Ok();
+}
+
+Status LosesNoRing(Transport& transport) {
+  constexpr int kRings = 3000;
+  std::atomic<int> rung{0};
+  std::thread ringer([&] {
+    for (int i = 1; i <= kRings; ++i) {
+      rung.store(i);
+      transport.Ring();
+      if (i % 100 == 0) SleepFor(0.0002);
+    }
+  });
+  const Deadline deadline = Patience();
+  Status status;
+  while (status.ok() && rung.load() < kRings && !deadline.Expired()) {
+    status = transport.WaitForRing(deadline);
+  }
+  ringer.join();
+  RONDE_RETURN_IF_ERROR(status);
+  CONFORM(!deadline.Expired(), "a ring was lost");
+  return Status::Ok();
+}
+
+Status SharesRegionsOnOneHost(Transport& transport) {
+  Result<SharedSegment> made = SharedSegment::Create(transport, 10'000, Patience());
+  const bool one_host = [&] {
+    for (int rank = 1; rank < transport.size(); ++rank) {
+      if (transport.host_id(rank) != transport.host_id(0)) return false;
+    }
+    return true;
+  }();
+  if (!one_host) {
+    CONFORM(made.status().code() == StatusCode::kUnavailable, made.status().ToString());
+    return Status::Ok();
+  }
+  RONDE_RETURN_IF_ERROR(made.status());
+  SharedSegment segment = std::move(made).value();
+  CONFORM(segment.size_bytes() == 10'000);
+  const auto address = reinterpret_cast<std::uintptr_t>(segment.part(transport.rank()));
+  CONFORM(address % 4096 == 0);
+  // Everyone writes its mark into everyone's part.
+  for (int peer = 0; peer < transport.size(); ++peer) {
+    CONFORM(segment.part(peer)[9'999] == std::byte{0});
+    segment.part(peer)[transport.rank()] = static_cast<std::byte>(transport.rank() + 1);
+  }
+  RONDE_RETURN_IF_ERROR(Barrier(transport));
+  for (int peer = 0; peer < transport.size(); ++peer) {
+    for (int writer = 0; writer < transport.size(); ++writer) {
+      CONFORM(segment.part(peer)[writer] == static_cast<std::byte>(writer + 1));
+    }
+  }
+  return Barrier(transport);
+}
+
+Status RefusesBadRegions(Transport& transport) {
+  RegionToken nonsense;
+  nonsense.words = {std::uint64_t{1} << 40, 9999, 1, 1};
+  const auto mapped = transport.MapRegion(0, nonsense, 64);
+  CONFORM(mapped.status().code() == StatusCode::kUnavailable, mapped.status().ToString());
+  return Status::Ok();
+}
+
+Status SplitsByColorAndKey(Transport& transport) {
+  // Odd and even ranks, in reverse order.
+  const std::uint64_t before = transport.bytes_sent();
+  RONDE_ASSIGN_OR_RETURN(auto group, transport.Split(transport.rank() % 2, -transport.rank()));
+  const int members = (transport.size() + 1 - transport.rank() % 2) / 2;
+  CONFORM(group->size() == members);
+  CONFORM(group->rank() == members - 1 - transport.rank() / 2);
+  CONFORM(group->host_id(group->rank()) == transport.host_id(transport.rank()));
+  const int next = (group->rank() + 1) % members;
+  const int previous = (group->rank() + members - 1) % members;
+  std::vector<std::byte> got(100);
+  RONDE_RETURN_IF_ERROR(
+      group->SendReceive(next, Pattern(100, group->rank()), previous, got, 3, Patience()));
+  CONFORM(got == Pattern(100, previous));
+  CONFORM(transport.bytes_sent() == before + 100, "splits share the statistics");
+  CONFORM(!group->Post(0, {}).ok(), "a split has no control plane");
+  CONFORM(group->CheckLiveness().ok());
+  RONDE_ASSIGN_OR_RETURN(auto single, group->Split(group->rank(), 0));
+  CONFORM(single->size() == 1 && single->rank() == 0);
+  return Status::Ok();
+}
+
+Status GroupsByHost(Transport& transport) {
+  RONDE_ASSIGN_OR_RETURN(Communicator world, Communicator::Create(transport));
+  Communicator& local = world.local();
+  Communicator& cross = world.cross();
+  CONFORM(local.single_host());
+  CONFORM(local.cross().size() == 1 && cross.local().size() == 1);
+  for (int peer = 0; peer < local.size(); ++peer) {
+    CONFORM(local.transport().host_id(peer) == transport.host_id(transport.rank()));
+  }
+  CONFORM(cross.host_count() == cross.size());
+  if (world.hosts_are_even()) CONFORM(local.size() * cross.size() == transport.size());
+  return Barrier(transport);
+}
+
+Status TimeoutNamesThePeer(Transport& transport) {
+  if (transport.size() > 1 && transport.rank() == 0) {
+    std::array<std::byte, 16> data{};
+    const double start = Seconds();
+    const Status status = transport.Receive(1, 77, data, Deadline::After(0.2));
+    const double waited = Seconds() - start;
+    CONFORM(status.code() == StatusCode::kTimeout, status.ToString());
+    CONFORM(waited > 0.15 && waited < 5, waited, " s");
+    const std::string expected = StrCat("for data from rank 1 (host ", transport.host_name(1), ")");
+    CONFORM(status.message().find(expected) != std::string::npos, status.message());
+    CONFORM(status.message().find("rank 0 waited 0.2 s") == 0, status.message());
+  }
+  return Barrier(transport);
+}
+
+constexpr ConformanceCase kCases[] = {
+    {"KnowsItsPlace", KnowsItsPlace},
+    {"KeepsOrderPerTag", KeepsOrderPerTag},
+    {"MovesEverySize", MovesEverySize},
+    {"SendsAndReceivesLargeBlocking", SendsAndReceivesLargeBlocking},
+    {"ReportsWrongSize", ReportsWrongSize},
+    {"PostsReachEverybodyInOrder", PostsReachEverybodyInOrder},
+    {"Barrier", Barrier},
+    {"AnswersQuickly", AnswersQuickly},
+    {"SleepsUntilPosted", SleepsUntilPosted},
+    {"WakesFromAnyThread", WakesFromAnyThread},
+    {"LosesNoRing", LosesNoRing},
+    {"SharesRegionsOnOneHost", SharesRegionsOnOneHost},
+    {"RefusesBadRegions", RefusesBadRegions},
+    {"SplitsByColorAndKey", SplitsByColorAndKey},
+    {"GroupsByHost", GroupsByHost},
+    {"TimeoutNamesThePeer", TimeoutNamesThePeer},
+};
+
+}  // namespace
+
+std::span<const ConformanceCase> TransportConformanceCases() { return kCases; }
+
+Status CheckAbort(Transport& transport) {
+  RONDE_RETURN_IF_ERROR(Barrier(transport));
+  const int aborter = transport.size() - 1;
+  const double start = Seconds();
+  Status status;
+  if (transport.rank() == aborter) {
+    SleepFor(0.2);
+    transport.Abort(Status::InvalidArgument("the data set is missing"));
+    transport.Abort(Status::Internal("a later cause"));
+    status = transport.CheckLiveness();
+  } else if (transport.rank() % 2 == 0) {
+    std::array<std::byte, 8> never{};
+    status = transport.Receive(aborter, 5, never, Patience());
+  } else {
+    while (status.ok()) status = transport.WaitForRing(Patience());
+  }
+  const double waited = Seconds() - start;
+  CONFORM(status.code() == StatusCode::kAborted, status.ToString());
+  CONFORM(status.message() == "the data set is missing", status.message());
+  CONFORM(waited < 5, "it took ", waited, " s to hear of the abort");
+  CONFORM(transport.Send(0, 1, {}, Patience()) == status);
+  CONFORM(transport.Post(0, {}) == status);
+  CONFORM(transport.Poll().status() == status);
+  CONFORM(transport.WaitForRing(Patience()) == status);
+  CONFORM(transport.CheckLiveness() == status);
+  return Status::Ok();
+}
+
+}  // namespace ronde

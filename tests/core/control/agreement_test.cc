@@ -1,0 +1,154 @@
+#include "core/control/agreement.h"
+
+#include <cmath>
+#include <functional>
+
+#include <gtest/gtest.h>
+
+namespace ronde {
+namespace {
+
+Request Conv1(OperationKind kind = OperationKind::kAllreduce) {
+  Request request;
+  request.kind = kind;
+  request.name = "conv1.weight";
+  request.shape = {64, 3};
+  if (kind == OperationKind::kModelAverage) request.window = {.period = 4, .origin = 0, .step = 8};
+  return request;
+}
+
+/// All of `size` ranks ask for `request`, but `odd_rank` for what `change` makes of it.
+Status ErrorOf(Request request, const std::function<void(Request&)>& change, int odd_rank = 1,
+               int size = 2) {
+  std::vector<Request> requests(size, request);
+  change(requests[odd_rank]);
+  return Agree(std::move(requests)).error;
+}
+
+Status ErrorOfAll(Request request, const std::function<void(Request&)>& change, int size = 2) {
+  change(request);
+  return Agree(std::vector<Request>(size, request)).error;
+}
+
+TEST(Agree, EqualRequestsAreAgreed) {
+  for (int size : {1, 2, 3, 8}) {
+    const Response response = Agree(std::vector<Request>(size, Conv1()));
+    EXPECT_TRUE(response.error.ok());
+    EXPECT_EQ(response.request, Conv1());
+    EXPECT_TRUE(response.rank_extents.empty());
+  }
+}
+
+TEST(Agree, ShapeMismatchNamesTensorRanksExpectedAndGot) {
+  const Status error = ErrorOf(Conv1(), [](Request& r) { r.shape = {64, 4}; });
+  EXPECT_EQ(error, Status::Mismatch("tensor 'conv1.weight': rank 0 submitted float32 [64, 3] but "
+                                    "rank 1 submitted float32 [64, 4]; shapes must be equal on "
+                                    "all ranks"));
+}
+
+TEST(Agree, EveryFieldMustBeEqual) {
+  const auto message = [](OperationKind kind, const std::function<void(Request&)>& change) {
+    const Status error = ErrorOf(Conv1(kind), change, 2, 4);
+    EXPECT_EQ(error.code(), StatusCode::kMismatch);
+    return error.message();
+  };
+  using enum OperationKind;
+  EXPECT_EQ(message(kAllreduce, [](Request& r) { r.kind = kBroadcast; }),
+            "tensor 'conv1.weight': rank 0 submitted allreduce but rank 2 submitted broadcast; "
+            "operations must be equal on all ranks");
+  EXPECT_EQ(message(kAllreduce, [](Request& r) { r.dtype = DataType::kFloat16; }),
+            "tensor 'conv1.weight': rank 0 submitted float32 [64, 3] but rank 2 submitted float16 "
+            "[64, 3]; data types must be equal on all ranks");
+  EXPECT_EQ(message(kAllreduce, [](Request& r) { r.op = ReduceOp::kMax; }),
+            "tensor 'conv1.weight': rank 0 submitted operator sum but rank 2 submitted operator "
+            "max; reduction operators must be equal on all ranks");
+  EXPECT_EQ(message(kBroadcast, [](Request& r) { r.root = 1; }),
+            "tensor 'conv1.weight': rank 0 submitted root 0 but rank 2 submitted root 1; roots "
+            "must be equal on all ranks");
+  EXPECT_EQ(message(kAllreduce, [](Request& r) { r.prescale = 0.1; }),
+            "tensor 'conv1.weight': rank 0 submitted prescale 1 but rank 2 submitted prescale "
+            "0.1; prescale factors must be equal on all ranks");
+  EXPECT_EQ(message(kAllreduce, [](Request& r) { r.postscale = std::nextafter(1.0, 2.0); }),
+            "tensor 'conv1.weight': rank 0 submitted postscale 1 but rank 2 submitted postscale "
+            "1.0000000000000002; postscale factors must be equal on all ranks");
+  EXPECT_EQ(message(kModelAverage, [](Request& r) { r.window.step = 12; }),
+            "tensor 'conv1.weight': rank 0 submitted an average at step 8 with period 4 and "
+            "origin 0 but rank 2 submitted an average at step 12 with period 4 and origin 0; "
+            "average windows must be equal on all ranks");
+}
+
+TEST(Agree, AllgatherJoinsDifferentFirstDimensions) {
+  std::vector<Request> requests(3, Conv1(OperationKind::kAllgather));
+  requests[0].shape = {5, 3};
+  requests[1].shape = {0, 3};
+  requests[2].shape = {7, 3};
+  const Response response = Agree(requests);
+  EXPECT_TRUE(response.error.ok());
+  EXPECT_EQ(response.rank_extents, (std::vector<std::int64_t>{5, 0, 7}));
+}
+
+TEST(Agree, AllgatherNeedsTheOtherDimensionsEqual) {
+  const Request gather = Conv1(OperationKind::kAllgather);
+  const Status other = ErrorOf(gather, [](Request& r) { r.shape = {64, 4}; });
+  EXPECT_EQ(other.code(), StatusCode::kMismatch);
+  EXPECT_TRUE(other.message().ends_with("except in the first dimension")) << other.message();
+  EXPECT_EQ(ErrorOf(gather, [](Request& r) { r.shape = {64}; }).code(), StatusCode::kMismatch);
+  EXPECT_EQ(ErrorOf(gather, [](Request& r) { r.shape = {}; }).code(), StatusCode::kMismatch);
+}
+
+TEST(Agree, AllgatherRefusesScalarsAndOverflow) {
+  const Request gather = Conv1(OperationKind::kAllgather);
+  EXPECT_EQ(ErrorOfAll(gather, [](Request& r) { r.shape = {}; }).code(),
+            StatusCode::kInvalidArgument);
+  EXPECT_EQ(ErrorOfAll(gather,
+                       [](Request& r) {
+                         r.shape = {1LL << 60, 1};
+                       })
+                .code(),
+            StatusCode::kInvalidArgument);
+}
+
+TEST(Agree, RootsMustExist) {
+  const auto error = [](int root) {
+    return ErrorOfAll(Conv1(OperationKind::kBroadcast), [&](Request& r) { r.root = root; });
+  };
+  EXPECT_TRUE(error(1).ok());
+  EXPECT_EQ(error(2), Status::InvalidArgument(
+                          "tensor 'conv1.weight': root 2 does not exist; ranks are 0 to 1"));
+  EXPECT_EQ(error(-1).code(), StatusCode::kInvalidArgument);
+}
+
+TEST(Agree, ScalingNeedsFloatingPointAndFiniteFactors) {
+  const auto code = [](DataType dtype, double prescale, double postscale, ReduceOp op) {
+    return ErrorOfAll(Conv1(),
+                      [&](Request& r) {
+                        r.dtype = dtype;
+                        r.op = op;
+                        r.prescale = prescale;
+                        r.postscale = postscale;
+                      })
+        .code();
+  };
+  using enum StatusCode;
+  EXPECT_EQ(code(DataType::kInt32, 0.5, 1, ReduceOp::kSum), kInvalidArgument);
+  EXPECT_EQ(code(DataType::kUInt8, 1, 2, ReduceOp::kSum), kInvalidArgument);
+  EXPECT_EQ(code(DataType::kInt64, 1, 1, ReduceOp::kAverage), kOk);
+  EXPECT_EQ(code(DataType::kFloat16, 0.5, 2, ReduceOp::kAverage), kOk);
+  EXPECT_EQ(code(DataType::kFloat32, NAN, 1, ReduceOp::kSum), kInvalidArgument);
+  EXPECT_EQ(code(DataType::kFloat32, 1, INFINITY, ReduceOp::kSum), kInvalidArgument);
+}
+
+TEST(Agree, ModelAveragesNeedAWindowAndFloatingPoint) {
+  const Request average = Conv1(OperationKind::kModelAverage);
+  const auto code = [&](const std::function<void(Request&)>& change) {
+    return ErrorOfAll(average, change).code();
+  };
+  EXPECT_EQ(code([](Request&) {}), StatusCode::kOk);
+  EXPECT_EQ(code([](Request& r) { r.window.period = 0; }), StatusCode::kInvalidArgument);
+  EXPECT_EQ(code([](Request& r) { r.window.origin = -1; }), StatusCode::kInvalidArgument);
+  EXPECT_EQ(code([](Request& r) { r.window.step = 0; }), StatusCode::kInvalidArgument);
+  EXPECT_EQ(code([](Request& r) { r.dtype = DataType::kInt64; }), StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace ronde
