@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+
+#include "collectives/allreduce/algorithm.h"
+#include "collectives/reduce_kernels.h"
+
+namespace ronde {
+
+/// kInvalidArgument for a negative count, or for scaling of an integer type.
+[[nodiscard]] Status CheckArguments(const AllreduceArguments& arguments);
+
+/// What one rank alone gets: the scaled input. Every algorithm ends here when there is nobody to
+/// talk to.
+void ReduceAlone(const AllreduceArguments& arguments);
+
+[[nodiscard]] inline Scaling ScalingFor(const AllreduceArguments& arguments, int ranks) {
+  return ScalingFor(arguments.op, arguments.dtype, arguments.prescale, arguments.postscale, ranks);
+}
+
+/// The part of `scaling` that applies to the complete result.
+[[nodiscard]] inline Scaling ResultPart(const Scaling& scaling) {
+  return {.postscale = scaling.postscale, .divisor = scaling.divisor};
+}
+
+/// Applies ResultPart(scaling) to `data` in place.
+void FinishResult(const AllreduceArguments& arguments, void* data, std::int64_t count,
+                  const Scaling& scaling);
+
+[[nodiscard]] inline std::size_t SizeBytes(const AllreduceArguments& arguments) {
+  return static_cast<std::size_t>(arguments.count) * SizeOf(arguments.dtype);
+}
+
+}  // namespace ronde

@@ -1,0 +1,42 @@
+#include "collectives/reduce_kernels.h"
+
+#include <array>
+#include <cstring>
+
+#include "collectives/kernels/reduce_call.h"
+
+namespace ronde {
+
+Scaling ScalingFor(ReduceOp op, DataType dtype, double prescale, double postscale, int ranks) {
+  Scaling scaling = {.prescale = prescale, .postscale = postscale};
+  if (op == ReduceOp::kAverage && IsFloatingPoint(dtype)) scaling.postscale /= ranks;
+  if (op == ReduceOp::kAverage && !IsFloatingPoint(dtype)) scaling.divisor = ranks;
+  return scaling;
+}
+
+void Reduce(ReduceOp op, DataType dtype, std::span<const void* const> inputs, void* output,
+            std::int64_t count, const Scaling& scaling) {
+  if (count == 0) return;
+  const ReduceCall call = {.inputs = inputs.data(),
+                           .input_count = static_cast<int>(inputs.size()),
+                           .output = output,
+                           .count = count,
+                           .prescale = scaling.prescale,
+                           .postscale = scaling.postscale,
+                           .divisor = scaling.divisor};
+  constexpr std::array kIndexOfOp = {0, 0, 1, 2, 3};  // kAverage is a sum
+  BestReduceKernels().kernels[static_cast<int>(dtype)][kIndexOfOp[static_cast<int>(op)]](call);
+}
+
+void Scale(DataType dtype, const void* input, void* output, std::int64_t count, double factor) {
+  if (factor == 1) {
+    if (input == output || count == 0) return;
+    std::memcpy(output, input, static_cast<std::size_t>(count) * SizeOf(dtype));
+    return;
+  }
+  Reduce(ReduceOp::kSum, dtype, std::array{input}, output, count, {.prescale = factor});
+}
+
+std::string_view ReduceInstructionSet() { return BestReduceKernels().instruction_set; }
+
+}  // namespace ronde

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "core/base/types.h"
+
+namespace ronde {
+
+/// What is applied to every input and to the result of a reduction.
+struct Scaling {
+  double prescale = 1;
+  double postscale = 1;      ///< for floating-point types an average is folded in here
+  std::int64_t divisor = 1;  ///< integers only: the result is divided, truncating toward zero
+};
+
+/// The one place that says what an average is, so that all algorithms agree bit for bit: for
+/// floating-point types the sum times postscale/ranks (computed in double, then rounded to the
+/// accumulator's type); for integers the sum divided by ranks.
+[[nodiscard]] Scaling ScalingFor(ReduceOp op, DataType dtype, double prescale, double postscale,
+                                 int ranks);
+
+/// output[i] = postscale * (prescale*inputs[0][i] op prescale*inputs[1][i] op ...), from left to
+/// right in the order of `inputs` (at least one). kAverage counts as kSum: see ScalingFor.
+///
+/// float16 and bfloat16 accumulate in float32 and round once, to nearest even. min and max keep
+/// NaN. Integer sums and products wrap modulo 2^bits. `output` may be one of the inputs; otherwise
+/// they must not overlap. Pointers are aligned as their element type; no more is needed. The bits
+/// do not depend on the instruction set.
+void Reduce(ReduceOp op, DataType dtype, std::span<const void* const> inputs, void* output,
+            std::int64_t count, const Scaling& scaling = {});
+
+/// output[i] = factor * input[i] for floating-point types; a plain copy when factor is 1.
+/// `input` may equal `output`.
+void Scale(DataType dtype, const void* input, void* output, std::int64_t count, double factor);
+
+/// The instruction set that Reduce uses on this machine: "avx512", "avx2" or "baseline".
+[[nodiscard]] std::string_view ReduceInstructionSet();
+
+}  // namespace ronde

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "collectives/shared/wait_policy.h"
+#include "core/base/clock.h"
+#include "core/base/status.h"
+#include "core/comm/shared_segment.h"
+#include "core/comm/transport.h"
+
+namespace ronde {
+
+/// How the ranks of one host exchange data in lockstep through shared memory.
+///
+/// Each rank owns a slot of slot_bytes() that it alone writes. In a round, every rank writes to
+/// next_slot() and calls Step(); when Step() returns, slot(r) shows what rank r wrote, until this
+/// rank's next Step(). Slots are double-buffered, so writing for the next round may begin at once:
+/// a rank enters Step() t+1 only after its reads of round t, and nobody gets the buffer of round t
+/// back before all have entered t+1.
+///
+/// All ranks of the group must make the same sequence of Step() calls. After a failed Step() the
+/// channel is out of step for good. Thread rule: engine-only.
+class SharedChannel {
+ public:
+  struct Options {
+    int world_rank = 0;  ///< how this rank is called in messages
+    std::size_t slot_bytes =
+        256 << 10;  ///< local rank 0's value counts; a multiple of 64 after rounding up
+    WaitPolicy wait;
+  };
+
+  /// Collective over `local`, whose ranks share a host; `local` must outlive the channel. Errors:
+  /// kUnavailable on all ranks when memory cannot be shared; kTimeout, kAborted.
+  [[nodiscard]] static Result<std::unique_ptr<SharedChannel>> Create(Transport& local,
+                                                                     const Options& options,
+                                                                     Deadline deadline);
+
+  [[nodiscard]] int rank() const { return rank_; }
+  [[nodiscard]] int size() const { return size_; }
+  [[nodiscard]] std::size_t slot_bytes() const { return slot_bytes_; }
+
+  /// Where this rank writes for the next round; 64-byte aligned.
+  [[nodiscard]] std::byte* next_slot() const { return SlotOf(rank_, step_ + 1); }
+  /// What `rank` wrote for the current round.
+  [[nodiscard]] const std::byte* slot(int rank) const { return SlotOf(rank, step_); }
+
+  /// Publishes this rank's slot and waits for all others' of the same round.
+  /// Errors: kTimeout naming the ranks that are missing; kAborted.
+  Status Step(const Deadline& deadline);
+
+ private:
+  struct Line;
+
+  SharedChannel(Transport& transport, SharedSegment segment, std::vector<int> world_ranks,
+                std::size_t slot_bytes, WaitPolicy wait);
+
+  [[nodiscard]] Line& LineOf(int rank) const;
+  [[nodiscard]] std::byte* SlotOf(int rank, std::uint64_t step) const;
+  [[nodiscard]] bool Arrived(int rank) const;
+  void Publish();
+  [[nodiscard]] bool SpinUntilArrived(int rank) const;
+  Status WaitFor(int rank, const Deadline& deadline);
+  void SleepUntilRung(int rank, std::int64_t timeout_ns);
+  [[nodiscard]] Status Missing(int awaited) const;
+
+  Transport* transport_;
+  SharedSegment segment_;
+  std::vector<int> world_ranks_;
+  std::size_t slot_bytes_;
+  WaitPolicy wait_;
+  int rank_;
+  int size_;
+  std::uint64_t step_ = 0;
+};
+
+}  // namespace ronde

@@ -1,0 +1,65 @@
+#include "collectives/shared/shared_channel.h"
+
+#include <cstring>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/run_ranks.h"
+
+namespace ronde {
+namespace {
+
+// Every round, every rank writes a number and reads all others'.
+void CheckRounds(int ranks, const WaitPolicy& wait, int rounds) {
+  RunRanks(ranks, [&](Transport& transport) {
+    auto created = SharedChannel::Create(
+        transport, {.world_rank = transport.rank(), .slot_bytes = 100, .wait = wait},
+        Deadline::After(30));
+    ASSERT_TRUE(created.ok()) << created.status().message();
+    SharedChannel& channel = *created.value();
+    EXPECT_EQ(channel.slot_bytes(), 128U);
+    for (int round = 0; round < rounds; ++round) {
+      const int mine = round * 100 + channel.rank();
+      std::memcpy(channel.next_slot(), &mine, sizeof(mine));
+      const Status status = channel.Step(Deadline::After(30));
+      ASSERT_TRUE(status.ok()) << status.message();
+      for (int peer = 0; peer < ranks; ++peer) {
+        int seen = 0;
+        std::memcpy(&seen, channel.slot(peer), sizeof(seen));
+        ASSERT_EQ(seen, round * 100 + peer);
+      }
+    }
+  });
+}
+
+TEST(SharedChannel, ShowsEveryRoundsDataWhenSpinning) {
+  CheckRounds(2, {.spin_ns = 50'000, .yields = 0}, 3000);
+}
+
+TEST(SharedChannel, LosesNoWakeUpWhenSleepingAtOnce) {
+  CheckRounds(2, {.spin_ns = 0, .yields = 0}, 2000);
+  CheckRounds(5, {.spin_ns = 0, .yields = 0}, 300);
+}
+
+TEST(SharedChannel, WorksWithMoreRanksThanCores) {
+  CheckRounds(9, {.spin_ns = 0, .yields = 32}, 200);
+}
+
+TEST(SharedChannel, TakesLocalRankZerosSlotSize) {
+  RunRanks(3, [](Transport& transport) {
+    const auto own_bytes = static_cast<std::size_t>(4096 * (transport.rank() + 1));
+    auto channel = SharedChannel::Create(transport, {.slot_bytes = own_bytes}, Deadline::After(30));
+    ASSERT_TRUE(channel.ok());
+    EXPECT_EQ(channel.value()->slot_bytes(), 4096U);
+  });
+}
+
+TEST(WaitPolicy, SpinsOnlyWithACorePerRank) {
+  EXPECT_GT(WaitPolicy::For(-1, 1).spin_ns, 0);
+  EXPECT_EQ(WaitPolicy::For(-1, 100'000).spin_ns, 0);
+  EXPECT_GE(WaitPolicy::For(-1, 100'000).yields, 16);
+  EXPECT_EQ(WaitPolicy::For(7, 1).spin_ns, 7000);
+}
+
+}  // namespace
+}  // namespace ronde
