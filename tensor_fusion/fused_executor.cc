@@ -1,0 +1,160 @@
+#include "tensor_fusion/fused_executor.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "collectives/allgather/allgather.h"
+#include "collectives/barrier/barrier.h"
+#include "collectives/broadcast/broadcast.h"
+#include "core/base/strcat.h"
+#include "tensor_fusion/widen.h"
+
+namespace ronde {
+namespace {
+
+// Elements of a 16-bit model average that are widened at once: 4 MiB of float32, which stays in
+// the last-level cache between widening, the sum and narrowing.
+constexpr std::int64_t kWidenedElements = std::int64_t{1} << 20;
+
+AllreduceArguments ArgumentsFor(const Request& request) {
+  AllreduceArguments arguments;
+  arguments.count = ElementCount(request.shape);
+  arguments.dtype = request.dtype;
+  arguments.op = request.op;
+  arguments.prescale = request.prescale;
+  arguments.postscale = request.postscale;
+  return arguments;
+}
+
+}  // namespace
+
+FusedExecutor::FusedExecutor(CollectiveContext& context, Selector selector,
+                             std::size_t fusion_threshold_bytes)
+    : context_(context), selector_(std::move(selector)), planner_(fusion_threshold_bytes) {}
+
+Status FusedExecutor::Execute(std::vector<ReadyOperation> operations) {
+  for (const FusionBatch& batch : planner_.Plan(operations)) {
+    RONDE_RETURN_IF_ERROR(RunBatch(operations, batch));
+    bytes_on_wire_.store(context_.bytes_on_wire(), std::memory_order_relaxed);
+    for (const std::uint32_t member : batch.members) {
+      operations[member].entry.handle.Complete(Status::Ok());
+    }
+  }
+  return Status::Ok();
+}
+
+Status FusedExecutor::RunBatch(std::span<ReadyOperation> operations, const FusionBatch& batch) {
+  if (batch.members.size() > 1) return RunFused(operations, batch);
+  return RunAlone(operations[batch.members.front()]);
+}
+
+Status FusedExecutor::RunFused(std::span<ReadyOperation> operations, const FusionBatch& batch) {
+  const Request& first = operations[batch.members.front()].response.request;
+  tensors_.clear();
+  for (const std::uint32_t member : batch.members) {
+    const TensorEntry& entry = operations[member].entry;
+    tensors_.push_back({entry.input.data, entry.output.data, entry.input.size_bytes()});
+  }
+
+  std::byte* buffer = buffer_.Acquire(first.dtype, batch.packed_bytes);
+  Pack(tensors_, buffer);
+  AllreduceArguments arguments = ArgumentsFor(first);
+  arguments.input = buffer;
+  arguments.output = buffer;
+  arguments.count = static_cast<std::int64_t>(batch.packed_bytes / SizeOf(first.dtype));
+  RONDE_RETURN_IF_ERROR(Allreduce(arguments));
+  Unpack(tensors_, buffer);
+  return Status::Ok();
+}
+
+Status FusedExecutor::RunAlone(ReadyOperation& operation) {
+  const Request& request = operation.response.request;
+  const TensorEntry& entry = operation.entry;
+  switch (request.kind) {
+    case OperationKind::kAllreduce: {
+      AllreduceArguments arguments = ArgumentsFor(request);
+      arguments.input = entry.input.data;
+      arguments.output = entry.output.data;
+      return Allreduce(arguments);
+    }
+    case OperationKind::kBroadcast:
+      return Broadcast(context_, entry.output.data, entry.output.size_bytes(), request.root);
+    case OperationKind::kAllgather:
+      return Gather(operation);
+    case OperationKind::kBarrier:
+      return Barrier(context_);
+    case OperationKind::kModelAverage:
+      return AverageModel(operation);
+  }
+  return Status::Internal(
+      StrCat("operation '", request.name, "' is of unknown kind ", static_cast<int>(request.kind)));
+}
+
+Status FusedExecutor::Gather(ReadyOperation& operation) {
+  const Request& request = operation.response.request;
+  const std::vector<std::int64_t>& extents = operation.response.rank_extents;
+  if (extents.size() != static_cast<std::size_t>(context_.size()) || request.shape.empty()) {
+    return Status::Internal(StrCat("allgather '", request.name, "' was agreed with ",
+                                   extents.size(), " extents for ", context_.size(), " ranks"));
+  }
+  Shape gathered_shape = operation.entry.input.shape;
+  gathered_shape[0] = 1;
+  const std::int64_t row_bytes =
+      ElementCount(gathered_shape) * static_cast<std::int64_t>(SizeOf(request.dtype));
+  gathered_shape[0] = 0;
+  rank_bytes_.clear();
+  for (const std::int64_t extent : extents) {
+    rank_bytes_.push_back(extent * row_bytes);
+    gathered_shape[0] += extent;
+  }
+
+  OperationResult& result = operation.entry.handle.mutable_result();
+  result.gathered.resize(static_cast<std::size_t>(gathered_shape[0] * row_bytes));
+  result.gathered_shape = std::move(gathered_shape);
+  result.rank_extents = extents;
+  return Allgatherv(context_, operation.entry.input.data, result.gathered.data(), rank_bytes_);
+}
+
+Status FusedExecutor::AverageModel(const ReadyOperation& operation) {
+  const Request& request = operation.response.request;
+  void* parameters = operation.entry.output.data;
+  if (SizeOf(request.dtype) == 2) {
+    return AverageWidened(request, static_cast<std::byte*>(parameters));
+  }
+  AllreduceArguments arguments = ArgumentsFor(request);
+  arguments.input = parameters;
+  arguments.output = parameters;
+  arguments.op = ReduceOp::kAverage;
+  return Allreduce(arguments);
+}
+
+Status FusedExecutor::AverageWidened(const Request& request, std::byte* parameters) {
+  const std::int64_t count = ElementCount(request.shape);
+  const std::int64_t staged = std::min(count, kWidenedElements);
+  auto* sums = reinterpret_cast<float*>(
+      buffer_.Acquire(DataType::kFloat32, static_cast<std::size_t>(staged) * sizeof(float)));
+  for (std::int64_t begin = 0; begin < count; begin += kWidenedElements) {
+    const std::int64_t piece = std::min(kWidenedElements, count - begin);
+    std::byte* values = parameters + static_cast<std::size_t>(begin) * SizeOf(request.dtype);
+    Widen(request.dtype, values, sums, piece);
+    AllreduceArguments arguments;
+    arguments.input = sums;
+    arguments.output = sums;
+    arguments.count = piece;
+    arguments.dtype = DataType::kFloat32;
+    arguments.op = ReduceOp::kAverage;
+    RONDE_RETURN_IF_ERROR(Allreduce(arguments));
+    Narrow(request.dtype, sums, values, piece);
+  }
+  return Status::Ok();
+}
+
+Status FusedExecutor::Allreduce(const AllreduceArguments& arguments) {
+  if (arguments.count == 0) return Status::Ok();  // on all ranks: the count is agreed
+  RONDE_ASSIGN_OR_RETURN(const AllreduceAlgorithm* algorithm,
+                         selector_.Choose(context_, arguments));
+  return algorithm->Run(context_, arguments);
+}
+
+}  // namespace ronde

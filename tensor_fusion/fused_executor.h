@@ -1,0 +1,54 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "collectives/collective_context.h"
+#include "collectives/selector.h"
+#include "core/control/executor.h"
+#include "tensor_fusion/fusion_buffer.h"
+#include "tensor_fusion/fusion_planner.h"
+#include "tensor_fusion/pack.h"
+
+namespace ronde {
+
+/// Moves the data of agreed operations: plan -> pack -> allreduce -> unpack -> complete, batch by
+/// batch. A batch of one runs from its input to its output without copies. Model averages run in
+/// place; 16-bit ones are summed in float32. Does not allocate in the steady state (allgather's
+/// results excepted). Thread rule: engine-only, except bytes_on_wire().
+class FusedExecutor final : public Executor {
+ public:
+  /// `context` must outlive the executor.
+  FusedExecutor(CollectiveContext& context, Selector selector, std::size_t fusion_threshold_bytes);
+
+  Status Execute(std::vector<ReadyOperation> operations) override;
+
+  /// Bytes that left this rank for its peers, up to the last completed operation. Thread-safe.
+  [[nodiscard]] std::uint64_t bytes_on_wire() const {
+    return bytes_on_wire_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  Status RunBatch(std::span<ReadyOperation> operations, const FusionBatch& batch);
+  Status RunFused(std::span<ReadyOperation> operations, const FusionBatch& batch);
+  Status RunAlone(ReadyOperation& operation);
+  Status Gather(ReadyOperation& operation);
+  Status AverageModel(const ReadyOperation& operation);
+  /// Sums 16-bit values in float32, through a staging buffer of bounded size.
+  Status AverageWidened(const Request& request, std::byte* parameters);
+  Status Allreduce(const AllreduceArguments& arguments);
+
+  CollectiveContext& context_;
+  Selector selector_;
+  FusionPlanner planner_;
+  FusionBuffer buffer_;
+  std::vector<PackedTensor> tensors_;     // of the batch at hand
+  std::vector<std::int64_t> rank_bytes_;  // of the allgather at hand
+  // Relaxed: a statistic; whoever has waited for a handle is ordered behind its store by the
+  // handle's mutex.
+  std::atomic<std::uint64_t> bytes_on_wire_{0};
+};
+
+}  // namespace ronde

@@ -1,0 +1,25 @@
+#include "tensor_fusion/pack.h"
+
+#include <cstring>
+
+namespace ronde {
+
+void Pack(std::span<const PackedTensor> tensors, std::byte* buffer) {
+  for (const PackedTensor& tensor : tensors) {
+    if (tensor.size_bytes == 0) continue;
+    const std::size_t packed_bytes = PackedSize(tensor.size_bytes);
+    std::memcpy(buffer, tensor.input, tensor.size_bytes);
+    std::memset(buffer + tensor.size_bytes, 0, packed_bytes - tensor.size_bytes);
+    buffer += packed_bytes;
+  }
+}
+
+void Unpack(std::span<const PackedTensor> tensors, const std::byte* buffer) {
+  for (const PackedTensor& tensor : tensors) {
+    if (tensor.size_bytes == 0) continue;
+    std::memcpy(tensor.output, buffer, tensor.size_bytes);
+    buffer += PackedSize(tensor.size_bytes);
+  }
+}
+
+}  // namespace ronde

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+namespace ronde {
+
+/// Every tensor starts on a cache line of the fusion buffer, so that kernels stay aligned.
+inline constexpr std::size_t kPackAlignmentBytes = 64;
+
+/// Bytes that a tensor of `size_bytes` takes in the fusion buffer.
+[[nodiscard]] constexpr std::size_t PackedSize(std::size_t size_bytes) {
+  return (size_bytes + kPackAlignmentBytes - 1) / kPackAlignmentBytes * kPackAlignmentBytes;
+}
+
+/// One tensor of a batch. The pointers may be equal, and null when size_bytes is 0.
+struct PackedTensor {
+  const void* input = nullptr;
+  void* output = nullptr;
+  std::size_t size_bytes = 0;
+};
+
+/// Copies the inputs behind one another into `buffer`, each padded with zeros to its PackedSize:
+/// the padding takes part in the reduction and must hold valid, harmless values.
+void Pack(std::span<const PackedTensor> tensors, std::byte* buffer);
+
+/// Copies the tensors from where Pack has put them to their outputs.
+void Unpack(std::span<const PackedTensor> tensors, const std::byte* buffer);
+
+}  // namespace ronde

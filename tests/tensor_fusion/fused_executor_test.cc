@@ -1,0 +1,150 @@
+#include "tensor_fusion/fused_executor.h"
+
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "core/base/config.h"
+#include "tensor_fusion/widen.h"
+#include "tests/support/run_ranks.h"
+
+namespace ronde {
+namespace {
+
+ReadyOperation Operation(OperationKind kind, void* input, void* output, Shape shape,
+                         DataType dtype = DataType::kFloat32, ReduceOp op = ReduceOp::kSum) {
+  ReadyOperation operation;
+  Request& request = operation.response.request;
+  request.kind = kind;
+  request.name = "x";
+  request.dtype = dtype;
+  request.op = op;
+  request.shape = shape;
+  operation.entry.request = request;
+  operation.entry.input = TensorView(input, dtype, shape);
+  operation.entry.output = TensorView(output, dtype, shape);
+  return operation;
+}
+
+// Runs `body(context, executor)` on `size` ranks.
+void RunExecutors(int size, std::size_t threshold_bytes,
+                  const std::function<void(CollectiveContext&, FusedExecutor&)>& body) {
+  RunRanks(size, [&](Transport& transport) {
+    const Config config;
+    auto context = CollectiveContext::Create(transport, config);
+    ASSERT_TRUE(context.ok()) << context.status().message();
+    auto selector = Selector::Create(config);
+    ASSERT_TRUE(selector.ok()) << selector.status().message();
+    FusedExecutor executor(*context.value(), std::move(selector).value(), threshold_bytes);
+    body(*context.value(), executor);
+  });
+}
+
+class FusedExecutorOnRanks : public ::testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Ranks, FusedExecutorOnRanks, ::testing::Values(1, 2, 3, 4));
+
+TEST_P(FusedExecutorOnRanks, ReducesFusedAndSingleTensorsAlike) {
+  const int size = GetParam();
+  for (const std::size_t threshold_bytes :
+       {std::size_t{0}, std::size_t{512}, std::size_t{1 << 20}}) {
+    RunExecutors(size, threshold_bytes, [&](CollectiveContext& context, FusedExecutor& executor) {
+      std::vector<std::vector<float>> inputs;
+      std::vector<std::vector<float>> outputs;
+      for (const std::size_t count : {1UL, 0UL, 17UL, 1000UL, 3UL, 16UL}) {
+        inputs.emplace_back(count, static_cast<float>(context.rank() + 1 + inputs.size()));
+        outputs.emplace_back(count);
+      }
+      std::vector<ReadyOperation> operations;
+      std::vector<Handle> handles;
+      for (std::size_t i = 0; i < inputs.size(); ++i) {
+        operations.push_back(Operation(OperationKind::kAllreduce, inputs[i].data(),
+                                       outputs[i].data(),
+                                       {static_cast<std::int64_t>(inputs[i].size())}));
+        handles.push_back(operations.back().entry.handle);
+      }
+      const Status status = executor.Execute(std::move(operations));
+      ASSERT_TRUE(status.ok()) << status.message();
+      for (std::size_t i = 0; i < inputs.size(); ++i) {
+        EXPECT_TRUE(handles[i].Poll());
+        const auto n = static_cast<float>(context.size());
+        const float sum = n * (n + 1) / 2 + n * static_cast<float>(i);
+        EXPECT_EQ(outputs[i], std::vector<float>(inputs[i].size(), sum)) << i;
+        const float mine = static_cast<float>(context.rank() + 1 + i);
+        EXPECT_EQ(inputs[i], std::vector<float>(inputs[i].size(), mine)) << "input was written";
+      }
+      EXPECT_EQ(executor.bytes_on_wire() > 0, size > 1);
+    });
+  }
+}
+
+TEST_P(FusedExecutorOnRanks, RunsEveryKindInOneList) {
+  RunExecutors(GetParam(), 1024, [](CollectiveContext& context, FusedExecutor& executor) {
+    const int size = context.size();
+    const int rank = context.rank();
+    double reduced = rank;
+    std::int64_t from_last = rank;
+    std::vector<std::int32_t> rows(static_cast<std::size_t>(2 * rank), rank);  // rank x 2
+    std::vector<double> parameters(5, rank);
+
+    std::vector<ReadyOperation> operations;
+    operations.push_back(Operation(OperationKind::kAllreduce, &reduced, &reduced, {},
+                                   DataType::kFloat64, ReduceOp::kMax));
+    operations.push_back(
+        Operation(OperationKind::kBroadcast, &from_last, &from_last, {1}, DataType::kInt64));
+    operations.back().response.request.root = size - 1;
+    operations.push_back(
+        Operation(OperationKind::kAllgather, rows.data(), nullptr, {rank, 2}, DataType::kInt32));
+    operations.back().response.rank_extents.resize(static_cast<std::size_t>(size));
+    std::iota(operations.back().response.rank_extents.begin(),
+              operations.back().response.rank_extents.end(), 0);
+    const Handle gather = operations.back().entry.handle;
+    operations.push_back(Operation(OperationKind::kBarrier, nullptr, nullptr, {0}));
+    operations.push_back(Operation(OperationKind::kModelAverage, parameters.data(),
+                                   parameters.data(), {5}, DataType::kFloat64));
+    const Status status = executor.Execute(std::move(operations));
+    ASSERT_TRUE(status.ok()) << status.message();
+
+    EXPECT_EQ(reduced, size - 1);
+    EXPECT_EQ(from_last, size - 1);
+    EXPECT_EQ(parameters, std::vector<double>(5, (size - 1) / 2.0));
+    EXPECT_EQ(gather.result().gathered_shape, (Shape{size * (size - 1) / 2, 2}));
+    std::vector<std::int32_t> expected;
+    for (int r = 0; r < size; ++r)
+      expected.insert(expected.end(), static_cast<std::size_t>(2 * r), r);
+    ASSERT_EQ(gather.result().gathered.size(), expected.size() * sizeof(std::int32_t));
+    if (expected.empty()) return;
+    EXPECT_EQ(std::memcmp(gather.result().gathered.data(), expected.data(),
+                          gather.result().gathered.size()),
+              0);
+  });
+}
+
+TEST_P(FusedExecutorOnRanks, SumsNarrowModelAveragesInFloat32) {
+  // bfloat16 counts in steps of 2 at 256: a 16-bit sum of 256 and ones would stay at 256.
+  RunExecutors(GetParam(), 1024, [](CollectiveContext& context, FusedExecutor& executor) {
+    constexpr std::uint16_t k256 = 0x4380;
+    constexpr std::uint16_t kThree = 0x4040;
+    const std::size_t count = (1 << 20) + 3;  // more than one staged piece
+    std::vector<std::uint16_t> parameters(count, context.rank() == 0 ? k256 : kThree);
+    std::vector<ReadyOperation> operations;
+    operations.push_back(Operation(OperationKind::kModelAverage, parameters.data(),
+                                   parameters.data(), {static_cast<std::int64_t>(count)},
+                                   DataType::kBFloat16));
+    const Status status = executor.Execute(std::move(operations));
+    ASSERT_TRUE(status.ok()) << status.message();
+    const float mean = (256.0F + 3.0F * static_cast<float>(context.size() - 1)) /
+                       static_cast<float>(context.size());
+    std::uint16_t expected = 0;
+    Narrow(DataType::kBFloat16, &mean, &expected, 1);
+    EXPECT_EQ(parameters, std::vector<std::uint16_t>(count, expected));
+  });
+}
+
+}  // namespace
+}  // namespace ronde

@@ -1,0 +1,126 @@
+#include "tensor_fusion/fusion_planner.h"
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tensor_fusion/pack.h"
+
+namespace ronde {
+namespace {
+
+using ::testing::ElementsAre;
+
+ReadyOperation Operation(OperationKind kind, std::int64_t count,
+                         DataType dtype = DataType::kFloat32, ReduceOp op = ReduceOp::kSum) {
+  ReadyOperation operation;
+  operation.response.request.kind = kind;
+  operation.response.request.dtype = dtype;
+  operation.response.request.op = op;
+  operation.response.request.shape = {count};
+  return operation;
+}
+
+ReadyOperation Allreduce(std::int64_t count, DataType dtype = DataType::kFloat32,
+                         ReduceOp op = ReduceOp::kSum) {
+  return Operation(OperationKind::kAllreduce, count, dtype, op);
+}
+
+std::vector<std::vector<std::uint32_t>> Plan(const std::vector<ReadyOperation>& operations,
+                                             std::size_t threshold_bytes) {
+  FusionPlanner planner(threshold_bytes);
+  std::vector<std::vector<std::uint32_t>> batches;
+  for (const FusionBatch& batch : planner.Plan(operations)) {
+    batches.emplace_back(batch.members.begin(), batch.members.end());
+  }
+  return batches;
+}
+
+using Batch = std::vector<std::uint32_t>;
+
+TEST(FusionPlanner, PlansNothingForNoOperations) { EXPECT_TRUE(Plan({}, 1024).empty()); }
+
+TEST(FusionPlanner, FusesUpToTheThreshold) {
+  // 64 bytes each; three fit.
+  EXPECT_THAT(Plan({Allreduce(16), Allreduce(16), Allreduce(16), Allreduce(16)}, 192),
+              ElementsAre(Batch{0, 1, 2}, Batch{3}));
+}
+
+TEST(FusionPlanner, SendsATensorAboveTheThresholdAlone) {
+  EXPECT_THAT(Plan({Allreduce(16), Allreduce(1000), Allreduce(16)}, 1024),
+              ElementsAre(Batch{0, 2}, Batch{1}));
+}
+
+TEST(FusionPlanner, FusesNothingWithThresholdZero) {
+  EXPECT_THAT(Plan({Allreduce(1), Allreduce(1)}, 0), ElementsAre(Batch{0}, Batch{1}));
+}
+
+TEST(FusionPlanner, KeepsDtypesOperatorsAndScalesApart) {
+  ReadyOperation prescaled = Allreduce(1);
+  prescaled.response.request.prescale = 0.5;
+  ReadyOperation postscaled = Allreduce(1);
+  postscaled.response.request.postscale = 0.5;
+  EXPECT_THAT(Plan({Allreduce(1), Allreduce(1, DataType::kFloat64),
+                    Allreduce(1, DataType::kFloat32, ReduceOp::kMax), prescaled, postscaled,
+                    Allreduce(1), Allreduce(1, DataType::kFloat64)},
+                   1024),
+              ElementsAre(Batch{0, 5}, Batch{1, 6}, Batch{2}, Batch{3}, Batch{4}));
+}
+
+TEST(FusionPlanner, SendsEverythingButAllreducesAlone) {
+  EXPECT_THAT(
+      Plan({Operation(OperationKind::kModelAverage, 1), Allreduce(1),
+            Operation(OperationKind::kModelAverage, 1), Operation(OperationKind::kBroadcast, 1),
+            Operation(OperationKind::kAllgather, 1), Operation(OperationKind::kBarrier, 0),
+            Allreduce(1)},
+           1024),
+      ElementsAre(Batch{0}, Batch{1, 6}, Batch{2}, Batch{3}, Batch{4}, Batch{5}));
+}
+
+TEST(FusionPlanner, CountsThePaddingOfSmallTensors) {
+  FusionPlanner planner(1024);
+  const std::vector<ReadyOperation> operations = {Allreduce(1), Allreduce(17), Allreduce(0)};
+  const auto batches = planner.Plan(operations);
+  ASSERT_EQ(batches.size(), 1U);
+  EXPECT_EQ(batches[0].packed_bytes, 64U + 128U);
+}
+
+TEST(FusionPlanner, PlansEveryOperationOnceInOrderAndWithinTheThreshold) {
+  std::mt19937 random(1);
+  FusionPlanner planner(4096);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<ReadyOperation> operations;
+    for (std::size_t i = random() % 50; i > 0; --i) {
+      operations.push_back(Operation(
+          random() % 8 == 0 ? OperationKind::kBroadcast : OperationKind::kAllreduce,
+          static_cast<std::int64_t>(random() % 1500), static_cast<DataType>(random() % 3)));
+    }
+    std::vector<int> seen(operations.size());
+    std::int64_t last_first = -1;
+    for (const FusionBatch& batch : planner.Plan(operations)) {
+      ASSERT_FALSE(batch.members.empty());
+      EXPECT_GT(batch.members.front(), last_first);
+      last_first = batch.members.front();
+      std::size_t packed_bytes = 0;
+      std::int64_t last = -1;
+      for (const std::uint32_t member : batch.members) {
+        const Request& request = operations[member].response.request;
+        EXPECT_GT(member, last);
+        last = member;
+        ++seen[member];
+        EXPECT_EQ(request.dtype, operations[batch.members.front()].response.request.dtype);
+        packed_bytes +=
+            PackedSize(static_cast<std::size_t>(request.shape[0]) * SizeOf(request.dtype));
+      }
+      EXPECT_EQ(packed_bytes, batch.packed_bytes);
+      EXPECT_TRUE(batch.members.size() == 1 || packed_bytes <= PackedSize(4096));
+    }
+    for (const int times : seen) EXPECT_EQ(times, 1);
+  }
+}
+
+}  // namespace
+}  // namespace ronde
