@@ -1,0 +1,192 @@
+/* Ronde's C API: gradient synchronisation and periodic model averaging over MPI ranks. C99.
+ *
+ *   ronde_init();
+ *   for (step = 1; step <= steps; ++step) {
+ *     ...compute gradients...
+ *     ronde_allreduce("gradients", grad, grad, count, RONDE_FLOAT32, RONDE_AVERAGE);
+ *     ...
+ *   }
+ *   ronde_shutdown();
+ *
+ * Names pair operations across ranks: every rank submits the same names, in any order. At most one
+ * operation of a name is in flight on a rank. Buffers are lent until the operation has completed.
+ * `count` is in elements, sizes are in bytes, times in seconds.
+ *
+ * Every function is thread-safe, throws nothing, and returns a ronde_status unless said otherwise;
+ * after a failure, ronde_last_error() has the text. Started bare, without an MPI launcher, a
+ * program is one rank and MPI is left alone.
+ */
+#ifndef RONDE_H_
+#define RONDE_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+#define RONDE_NOEXCEPT noexcept
+extern "C" {
+#else
+#define RONDE_NOEXCEPT
+#endif
+
+/* ---- Types. The values are part of the ABI. ------------------------------------------------- */
+
+typedef enum ronde_status {
+  RONDE_OK = 0,
+  RONDE_INVALID_ARGUMENT = 1, /* the caller's input is wrong, or ronde_init is missing */
+  RONDE_MISMATCH = 2,         /* ranks disagree on a tensor; all get this error, the job goes on */
+  RONDE_DUPLICATE_NAME = 3,   /* an operation of that name is still in flight on this rank */
+  RONDE_TIMEOUT = 4,          /* a peer missed the deadline, or ronde_wait_for's time is over */
+  RONDE_ABORTED = 5,          /* a rank ended the job; the text is that rank's */
+  RONDE_SHUTDOWN = 6,         /* shut down, here or on a rank that is needed */
+  RONDE_UNAVAILABLE = 7,      /* the build or the machine lacks what was asked for */
+  RONDE_INTERNAL = 8          /* a defect in Ronde, or out of memory */
+} ronde_status;
+
+/* Fixed-width integers rather than enums: any value may be passed, unknown ones are refused. */
+typedef int32_t ronde_dtype;
+enum {
+  RONDE_FLOAT16 = 0,
+  RONDE_BFLOAT16 = 1,
+  RONDE_FLOAT32 = 2,
+  RONDE_FLOAT64 = 3,
+  RONDE_INT32 = 4,
+  RONDE_INT64 = 5,
+  RONDE_UINT8 = 6
+};
+
+/* RONDE_AVERAGE divides the sum by the number of ranks; integers truncate. */
+typedef int32_t ronde_op;
+enum { RONDE_SUM = 0, RONDE_AVERAGE = 1, RONDE_MIN = 2, RONDE_MAX = 3, RONDE_PRODUCT = 4 };
+
+/* One submitted operation. Release every handle once; an operation goes on without its handle, so
+ * keep the buffers until it has completed. */
+typedef struct ronde_handle ronde_handle;
+
+/* When a model average is due: after every step with step > origin and
+ * (step - origin) mod period = 0. Steps count from 1, across epochs. */
+typedef struct ronde_average_schedule {
+  int64_t period; /* H, steps between two averages, at least 1 */
+  int64_t origin; /* the step after which windows are counted, at least 0 */
+} ronde_average_schedule;
+
+/* Called once with the final status; `message` is valid during the call, "" when all is well. */
+typedef void (*ronde_callback)(void* context, ronde_status status, const char* message);
+
+/* ---- Life ----------------------------------------------------------------------------------- */
+
+/* Joins the job; collective. Settings come from RONDE_... variables (`ronde-info` lists them).
+ * May be called again after ronde_shutdown.
+ * Errors: INVALID_ARGUMENT (initialised already, a bad setting, ranks with different settings),
+ * UNAVAILABLE (started by an MPI launcher, but built without MPI). */
+ronde_status ronde_init(void) RONDE_NOEXCEPT;
+
+/* Completes what is pending and leaves the job; collective, never hangs. Without ronde_init: OK.
+ * Returns the job's failure, if any. MPI stays up until the process exits. */
+ronde_status ronde_shutdown(void) RONDE_NOEXCEPT;
+
+/* 1 between ronde_init and ronde_shutdown, else 0. */
+int ronde_initialized(void) RONDE_NOEXCEPT;
+
+/* "0.1.0"; static storage. */
+const char* ronde_version(void) RONDE_NOEXCEPT;
+
+/* Ends the job on all ranks: their operations end with RONDE_ABORTED and "rank N: `message`". */
+ronde_status ronde_abort(const char* message) RONDE_NOEXCEPT;
+
+/* OK while the job is well, else its first failure. */
+ronde_status ronde_job_status(void) RONDE_NOEXCEPT;
+
+/* The text of the last failure on the calling thread, "" if there was none; valid until the
+ * thread's next failure. */
+const char* ronde_last_error(void) RONDE_NOEXCEPT;
+
+/* ---- Who am I? All return -1 without ronde_init. -------------------------------------------- */
+
+int ronde_rank(void) RONDE_NOEXCEPT;
+int ronde_size(void) RONDE_NOEXCEPT;
+int ronde_local_rank(void) RONDE_NOEXCEPT; /* among the ranks of this host */
+int ronde_local_size(void) RONDE_NOEXCEPT;
+int ronde_cross_rank(void) RONDE_NOEXCEPT; /* among the ranks with this local rank on all hosts */
+int ronde_cross_size(void) RONDE_NOEXCEPT;
+
+/* ---- Operations -----------------------------------------------------------------------------
+ * The _async forms fail, with *handle NULL, only for INVALID_ARGUMENT: no ronde_init, or no name.
+ * All other errors arrive through ronde_wait. The blocking forms return that status themselves.
+ * What ranks submit is compared by all: a bad argument gets the same error on all ranks. */
+
+/* output[i] = postscale * reduce over ranks (prescale * input[i]); output may be input.
+ * Equal count, dtype, op and scales on all ranks, else MISMATCH everywhere. Scales other than 1
+ * need a floating-point dtype (INVALID_ARGUMENT). */
+ronde_status ronde_allreduce_async(const char* name, const void* input, void* output, int64_t count,
+                                   ronde_dtype dtype, ronde_op op, double prescale,
+                                   double postscale, ronde_handle** handle) RONDE_NOEXCEPT;
+ronde_status ronde_allreduce(const char* name, const void* input, void* output, int64_t count,
+                             ronde_dtype dtype, ronde_op op) RONDE_NOEXCEPT;
+
+/* The values of rank `root` to everyone, in place. Errors: INVALID_ARGUMENT (no such rank),
+ * MISMATCH (count, dtype or root). */
+ronde_status ronde_broadcast_async(const char* name, void* inout, int64_t count, ronde_dtype dtype,
+                                   int root, ronde_handle** handle) RONDE_NOEXCEPT;
+ronde_status ronde_broadcast(const char* name, void* inout, int64_t count, ronde_dtype dtype,
+                             int root) RONDE_NOEXCEPT;
+
+/* Concatenates along the first dimension, ranks in order. shape[0] may differ between ranks and may
+ * be 0; the other dimensions agree, else MISMATCH. The result is read with ronde_result_... */
+ronde_status ronde_allgather_async(const char* name, const void* input, const int64_t* shape,
+                                   int dimensions, ronde_dtype dtype,
+                                   ronde_handle** handle) RONDE_NOEXCEPT;
+
+/* Completes once all ranks have entered. */
+ronde_status ronde_barrier_async(const char* name, ronde_handle** handle) RONDE_NOEXCEPT;
+ronde_status ronde_barrier(void) RONDE_NOEXCEPT;
+
+/* The periodic model average, in place; call it after every step. When `schedule` makes `step` due,
+ * averages `parameters` over all ranks (16-bit types are summed in 32 bits); otherwise completes at
+ * once and communicates nothing. ronde_performed tells which. Floating-point dtypes only.
+ * Ranks that disagree on period, origin or step get the same MISMATCH. */
+ronde_status ronde_average_model_async(const char* name, void* parameters, int64_t count,
+                                       ronde_dtype dtype, ronde_average_schedule schedule,
+                                       int64_t step, ronde_handle** handle) RONDE_NOEXCEPT;
+/* `performed` (1 or 0) may be NULL. */
+ronde_status ronde_average_model(const char* name, void* parameters, int64_t count,
+                                 ronde_dtype dtype, ronde_average_schedule schedule, int64_t step,
+                                 int* performed) RONDE_NOEXCEPT;
+
+/* ---- Handles -------------------------------------------------------------------------------- */
+
+/* Blocks until the operation has completed; returns its status, also when called again. */
+ronde_status ronde_wait(ronde_handle* handle) RONDE_NOEXCEPT;
+/* The same; TIMEOUT after `timeout_s` seconds, while the operation goes on. */
+ronde_status ronde_wait_for(ronde_handle* handle, double timeout_s) RONDE_NOEXCEPT;
+/* Sets *completed to 1 or 0; never blocks. */
+ronde_status ronde_poll(ronde_handle* handle, int* completed) RONDE_NOEXCEPT;
+/* Calls `callback` once: on the engine's thread, or at once when completed already. It must not
+ * block; it may submit operations. */
+ronde_status ronde_on_complete(ronde_handle* handle, ronde_callback callback,
+                               void* context) RONDE_NOEXCEPT;
+/* NULL is allowed. */
+void ronde_release(ronde_handle* handle) RONDE_NOEXCEPT;
+
+/* What completed operations delivered. Errors: INVALID_ARGUMENT before completion, or when a
+ * caller's array is too small; the operation's own status when it failed. */
+
+/* *performed = 0 for a model average that was not due, else 1. */
+ronde_status ronde_performed(ronde_handle* handle, int* performed) RONDE_NOEXCEPT;
+/* Allgather: the number of dimensions, and the size of the gathered tensor. Either may be NULL. */
+ronde_status ronde_result_size(ronde_handle* handle, int* dimensions,
+                               size_t* size_bytes) RONDE_NOEXCEPT;
+/* Allgather: its shape, into `capacity` elements. */
+ronde_status ronde_result_shape(ronde_handle* handle, int64_t* shape, int capacity) RONDE_NOEXCEPT;
+/* Allgather: the first extent that each rank contributed, into `capacity` >= ronde_size(). */
+ronde_status ronde_result_rank_extents(ronde_handle* handle, int64_t* extents,
+                                       int capacity) RONDE_NOEXCEPT;
+/* Allgather: copies the gathered tensor out. */
+ronde_status ronde_result_copy(ronde_handle* handle, void* output,
+                               size_t capacity_bytes) RONDE_NOEXCEPT;
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* RONDE_H_ */

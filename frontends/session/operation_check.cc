@@ -1,0 +1,44 @@
+#include "frontends/session/operation_check.h"
+
+#include <algorithm>
+
+#include "core/base/strcat.h"
+
+namespace ronde {
+namespace {
+
+template <typename... Args>
+Status Invalid(const std::string& name, const Args&... args) {
+  return Status::InvalidArgument(StrCat("tensor '", name, "': ", args...));
+}
+
+}  // namespace
+
+Status CheckTensor(const std::string& name, const TensorView& tensor) {
+  if (static_cast<int>(tensor.dtype) >= kDataTypeCount) {
+    return Invalid(name, "data type ", static_cast<int>(tensor.dtype), " does not exist");
+  }
+  // The product of the shape may overflow here: the engine checks it.
+  const bool empty = std::any_of(tensor.shape.begin(), tensor.shape.end(),
+                                 [](std::int64_t extent) { return extent == 0; });
+  if (tensor.data == nullptr && !empty) {
+    return Invalid(name, "its data pointer is null, but its shape is ", ToString(tensor.shape));
+  }
+  return Status::Ok();
+}
+
+Status CheckAllreduce(const std::string& name, const TensorView& input, const TensorView& output,
+                      ReduceOp op) {
+  RONDE_RETURN_IF_ERROR(CheckTensor(name, input));
+  RONDE_RETURN_IF_ERROR(CheckTensor(name, output));
+  if (static_cast<int>(op) >= kReduceOpCount) {
+    return Invalid(name, "reduction operator ", static_cast<int>(op), " does not exist");
+  }
+  if (input.dtype != output.dtype || input.shape != output.shape) {
+    return Invalid(name, "its input is ", Name(input.dtype), " ", ToString(input.shape),
+                   ", but its output is ", Name(output.dtype), " ", ToString(output.shape));
+  }
+  return Status::Ok();
+}
+
+}  // namespace ronde

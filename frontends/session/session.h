@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/config.h"
+#include "core/base/status.h"
+#include "core/base/tensor_view.h"
+#include "core/comm/transport.h"
+#include "core/control/handle.h"
+
+namespace ronde {
+
+/// When a periodic model average is due: after every step t > origin with (t - origin) mod period =
+/// 0. Steps count from 1. Windows cross epochs: only the step counts.
+struct AverageSchedule {
+  std::int64_t period = 1;  ///< H, at least 1
+  std::int64_t origin = 0;  ///< T: local steps are counted from here
+  [[nodiscard]] bool Due(std::int64_t step) const {
+    return step > origin && (step - origin) % period == 0;
+  }
+};
+
+struct AllreduceOptions {
+  ReduceOp op = ReduceOp::kAverage;
+  double prescale = 1;
+  double postscale = 1;
+};
+
+/// What a session has done since its start, on this rank; cumulative.
+struct SessionCounters {
+  std::uint64_t operations = 0;
+  std::uint64_t payload_bytes = 0;  ///< handed to data collectives
+  std::uint64_t bytes_on_wire = 0;  ///< sent to peers, through shared memory or network
+  double seconds_outstanding = 0;   ///< at least one operation pending
+  double seconds_executing = 0;     ///< the engine moving data
+};
+
+/// One rank of a data-parallel job: owns and wires transport, collectives, executor and engine.
+/// Several may live in one process (ranks as threads). Thread rule: thread-safe.
+///
+/// All buffers are lent until the returned handle completes. Names pair operations across ranks:
+/// ranks may submit different names in different orders. Errors arrive through the handle.
+class Session {
+ public:
+  /// Under an MPI or PMIx launcher: over MPI. Started bare: one rank in process, MPI untouched.
+  [[nodiscard]] static Result<std::unique_ptr<Session>> Create(const Config& config);
+  /// On a given transport (tests, ranks as threads). Collective.
+  [[nodiscard]] static Result<std::unique_ptr<Session>> CreateOn(
+      std::unique_ptr<Transport> transport, const Config& config);
+  /// Shuts down; when an exception is unwinding the stack, aborts the job instead.
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  [[nodiscard]] int rank() const;
+  [[nodiscard]] int size() const;
+  [[nodiscard]] int local_rank() const;
+  [[nodiscard]] int local_size() const;
+  [[nodiscard]] int cross_rank() const;
+  [[nodiscard]] int cross_size() const;
+  [[nodiscard]] const Config& config() const;
+
+  /// output[i] = reduce over ranks of input[i]; output may be input. Equal dtype and shape on all
+  /// ranks, else every rank's handle reports the same kMismatch and the job goes on.
+  Handle AllreduceAsync(const std::string& name, TensorView input, TensorView output,
+                        AllreduceOptions options = {});
+  /// Root's values to everyone, in place.
+  Handle BroadcastAsync(const std::string& name, TensorView inout, int root);
+  /// Concatenates along the first dimension, whose extent may differ between ranks; the result is
+  /// in handle.result().
+  Handle AllgatherAsync(const std::string& name, TensorView input);
+  /// Completes once all ranks have entered.
+  Handle BarrierAsync(const std::string& name = "barrier");
+  /// The periodic model average, in place over `parameters` (best one flat buffer): when
+  /// `schedule.Due(step)`, averages over all ranks (16-bit types in fp32); otherwise completes at
+  /// once with result().performed = false and communicates nothing. Ranks that disagree on period,
+  /// origin or step get the same kMismatch.
+  Handle AverageModelAsync(const std::string& name, TensorView parameters,
+                           const AverageSchedule& schedule, std::int64_t step);
+
+  /// Collective: the same status on all ranks, kOk if all passed kOk, else that of the lowest
+  /// failing rank (its message as it is). For input that each rank checks for itself.
+  Status AgreeOnStatus(const Status& mine);
+
+  /// Ends the job on all ranks with this cause; handles complete with it.
+  void Abort(const Status& cause);
+  /// Collective; never hangs; idempotent. Returns the job's failure, if any.
+  Status Shutdown();
+  [[nodiscard]] Status status() const;
+  [[nodiscard]] SessionCounters counters() const;
+
+ private:
+  Session();
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace ronde

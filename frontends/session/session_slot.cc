@@ -1,0 +1,125 @@
+#include "frontends/session/session_slot.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <exception>
+#include <future>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "core/base/log.h"
+#include "core/base/strcat.h"
+
+namespace ronde {
+namespace {
+
+constexpr std::chrono::seconds kLastWords{5};
+
+struct Slot {
+  std::mutex creation;  // held while a session is created: makes two inits at once one error
+  std::mutex mutex;     // guards `session`, never held across a collective
+  std::shared_ptr<Session> session;
+  std::terminate_handler previous_terminate = nullptr;
+};
+
+// Never destroyed: exit handlers and other threads may come by at any time.
+Slot& TheSlot() {
+  static Slot* slot = new Slot();
+  return *slot;
+}
+
+std::shared_ptr<Session> Look() {
+  Slot& slot = TheSlot();
+  const std::lock_guard lock(slot.mutex);
+  return slot.session;
+}
+
+std::string TextOf(const std::exception_ptr& exception) {
+  if (exception == nullptr) return "std::terminate was called";
+  try {
+    std::rethrow_exception(exception);
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "an exception that is no std::exception";
+  }
+}
+
+// Shutdown returns once the others have been told. On a thread of its own, with a limit: the one
+// that dies here may be the engine's, which Shutdown would wait for.
+void ShutDownWithin(std::chrono::seconds limit, const std::shared_ptr<Session>& session) {
+  auto told = std::make_shared<std::promise<void>>();  // the thread may outlast this frame
+  std::future<void> done = told->get_future();
+  std::thread([session, told] {
+    const Status status = session->Shutdown();
+    Log(LogLevel::kError, status.message());
+    told->set_value();
+  }).detach();
+  done.wait_for(limit);
+}
+
+// Tells the other ranks why this one dies; without it they would have to find out by its silence.
+[[noreturn]] void OnTerminate() {
+  const std::shared_ptr<Session> session = Look();
+  if (session != nullptr) {
+    session->Abort(
+        Status::Aborted(StrCat("rank ", session->rank(), ": ", TextOf(std::current_exception()))));
+    ShutDownWithin(kLastWords, session);
+  }
+  const std::terminate_handler previous = TheSlot().previous_terminate;
+  if (previous != nullptr) previous();
+  std::abort();
+}
+
+void OnExit() {
+  const Status status = ShutdownSession();
+  if (!status.ok()) Log(LogLevel::kError, status.message());
+}
+
+// Once per process, after the first session exists: what the transport has registered to run at
+// exit (MPI's finalisation) then runs later than this.
+void InstallHooks() {
+  static const bool installed = [] {
+    std::atexit(OnExit);
+    TheSlot().previous_terminate = std::set_terminate(OnTerminate);
+    return true;
+  }();
+  static_cast<void>(installed);
+}
+
+}  // namespace
+
+Status InitSession(const Config& config) {
+  Slot& slot = TheSlot();
+  const std::lock_guard creating(slot.creation);
+  if (Look() != nullptr) {
+    return Status::InvalidArgument(
+        "Ronde is initialised already; shut it down before initialising it again");
+  }
+  RONDE_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Create(config));
+  InstallHooks();
+  const std::lock_guard lock(slot.mutex);
+  slot.session = std::move(session);
+  return Status::Ok();
+}
+
+Result<std::shared_ptr<Session>> CurrentSession() {
+  std::shared_ptr<Session> session = Look();
+  if (session == nullptr) {
+    return Status::InvalidArgument("Ronde is not initialised; call its init function first");
+  }
+  return session;
+}
+
+Status ShutdownSession() {
+  std::shared_ptr<Session> session;
+  {
+    Slot& slot = TheSlot();
+    const std::lock_guard lock(slot.mutex);
+    session.swap(slot.session);
+  }
+  return session == nullptr ? Status::Ok() : session->Shutdown();
+}
+
+}  // namespace ronde

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+
+#include "core/base/config.h"
+#include "core/base/status.h"
+#include "frontends/session/session.h"
+
+namespace ronde {
+
+// The one process-wide slot of Ronde, for APIs in the style of Init(), such as the C API and the
+// libtorch front end: their users hold no Session. Everything else passes a Session explicitly.
+// Thread rule: all functions are thread-safe; the slot is guarded by its own mutex.
+
+/// Creates this process's session (collective, see Session::Create) and puts it into the slot.
+/// From then on, until ShutdownSession:
+///  - an exception that nobody catches ends the job on all ranks with its message;
+///  - a process that exits without ShutdownSession shuts the session down on its way out.
+/// Initialising again after ShutdownSession works.
+/// Errors: kInvalidArgument when the slot is taken; else those of Session::Create.
+Status InitSession(const Config& config);
+
+/// The slot's session. Shared: a call in progress on another thread keeps it alive across
+/// ShutdownSession, after which its operations end with kShutdown.
+/// Error: kInvalidArgument when the slot is empty.
+[[nodiscard]] Result<std::shared_ptr<Session>> CurrentSession();
+
+/// Empties the slot and shuts its session down (collective, see Session::Shutdown). An empty slot
+/// is kOk. Returns the job's failure, if any.
+Status ShutdownSession();
+
+}  // namespace ronde

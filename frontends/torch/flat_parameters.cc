@@ -1,0 +1,80 @@
+#include "frontends/torch/flat_parameters.h"
+
+#include <cstddef>
+#include <utility>
+
+#include "core/base/strcat.h"
+#include "frontends/torch/error.h"
+#include "frontends/torch/tensor_bridge.h"
+
+namespace ronde {
+namespace {
+
+void Check(const at::Tensor& tensor, std::size_t index, const at::Tensor& first) {
+  if (!tensor.defined() || !tensor.device().is_cpu() || tensor.layout() != at::kStrided) {
+    throw Error(Status::InvalidArgument(
+        StrCat("FlatParameters: tensor ", index, " is not a strided CPU tensor")));
+  }
+  if (tensor.scalar_type() != first.scalar_type()) {
+    throw Error(Status::InvalidArgument(
+        StrCat("FlatParameters: tensor ", index, " has dtype ", at::toString(tensor.scalar_type()),
+               ", the first has ", at::toString(first.scalar_type()), "; use one per dtype")));
+  }
+}
+
+// Strides that the tensor has inside the buffer: its own, or rows where those leave gaps.
+std::vector<std::int64_t> DenseStrides(const at::Tensor& tensor) {
+  if (tensor.is_non_overlapping_and_dense()) return tensor.strides().vec();
+  return at::empty(tensor.sizes(), tensor.options().device(at::kMeta)).strides().vec();
+}
+
+}  // namespace
+
+FlatParameters::FlatParameters(std::vector<at::Tensor> tensors) : tensors_(std::move(tensors)) {
+  if (tensors_.empty()) {
+    throw Error(Status::InvalidArgument("FlatParameters: there is no tensor to flatten"));
+  }
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    Check(tensors_[i], i, tensors_.front());
+    offsets_.push_back(count);
+    count += tensors_[i].numel();
+  }
+  flat_ = at::empty({count}, at::TensorOptions().dtype(tensors_.front().dtype()));
+  for (std::size_t i = 0; i < tensors_.size(); ++i) Attach(i);
+}
+
+FlatParameters::FlatParameters(const torch::nn::Module& module)
+    : FlatParameters(TensorsOf(NamedParameters(module))) {}
+
+bool FlatParameters::IsAttached(std::size_t index) const {
+  const at::Tensor& tensor = tensors_[index];
+  return tensor.storage().is_alias_of(flat_.storage()) && tensor.device().is_cpu() &&
+         tensor.scalar_type() == flat_.scalar_type() &&
+         tensor.storage_offset() == offsets_[index] && tensor.is_non_overlapping_and_dense();
+}
+
+bool FlatParameters::attached() const {
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    if (!IsAttached(i)) return false;
+  }
+  return true;
+}
+
+void FlatParameters::Attach(std::size_t index) {
+  const torch::NoGradGuard no_grad;
+  at::Tensor& tensor = tensors_[index];
+  at::Tensor view = flat_.as_strided(tensor.sizes(), DenseStrides(tensor), offsets_[index]);
+  view.copy_(tensor.detach());
+  tensor.set_data(view);
+}
+
+void FlatParameters::Reattach() {
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    if (IsAttached(i)) continue;
+    Check(tensors_[i], i, flat_);
+    Attach(i);
+  }
+}
+
+}  // namespace ronde

@@ -1,0 +1,112 @@
+#include "frontends/torch/model_averager.h"
+
+#include <utility>
+#include <vector>
+
+#include "core/base/strcat.h"
+#include "frontends/torch/error.h"
+#include "frontends/torch/tensor_bridge.h"
+
+namespace ronde {
+namespace {
+
+double MomentumOf(const torch::optim::OptimizerParamGroup& group) {
+  return static_cast<const torch::optim::SGDOptions&>(group.options()).momentum();
+}
+
+// The buffers of all parameters with momentum, in the optimizer's order. A buffer that does not
+// exist yet is made of zeros: the optimizer's first step then gives the same (without dampening).
+std::vector<at::Tensor> MomentumBuffers(torch::optim::Optimizer& optimizer) {
+  std::vector<at::Tensor> buffers;
+  for (auto& group : optimizer.param_groups()) {
+    if (MomentumOf(group) == 0) continue;
+    for (const at::Tensor& parameter : group.params()) {
+      auto& state = optimizer.state()[parameter.unsafeGetTensorImpl()];
+      if (!state) state = std::make_unique<torch::optim::SGDParamState>();
+      auto& sgd = static_cast<torch::optim::SGDParamState&>(*state);
+      if (!sgd.momentum_buffer().defined()) {
+        sgd.momentum_buffer(at::zeros_like(parameter.detach()));
+      }
+      buffers.push_back(sgd.momentum_buffer());
+    }
+  }
+  return buffers;
+}
+
+bool SameTensors(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (!a[i].is_same(b[i])) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+ModelAverager::ModelAverager(Session& session, FlatParameters& parameters, AverageSchedule schedule,
+                             ModelAveragerOptions options)
+    : session_(session),
+      parameters_(parameters),
+      schedule_(schedule),
+      options_(std::move(options)) {
+  CheckOptions();
+}
+
+ModelAverager::ModelAverager(Session& session, const torch::nn::Module& module,
+                             AverageSchedule schedule, ModelAveragerOptions options)
+    : session_(session),
+      owned_(std::make_unique<FlatParameters>(module)),
+      parameters_(*owned_),
+      schedule_(schedule),
+      options_(std::move(options)) {
+  CheckOptions();
+}
+
+void ModelAverager::CheckOptions() const {
+  if (schedule_.period < 1) {
+    throw Error(Status::InvalidArgument(StrCat("model average '", options_.name,
+                                               "': the period must be at least 1, got ",
+                                               schedule_.period)));
+  }
+  if (options_.momentum == MomentumAtAverage::kKeep) return;
+  if (dynamic_cast<torch::optim::SGD*>(options_.optimizer) == nullptr) {
+    throw Error(Status::InvalidArgument(
+        StrCat("model average '", options_.name,
+               "': resetting or averaging momentum needs a torch::optim::SGD optimizer")));
+  }
+}
+
+void ModelAverager::ResetMomentum() {
+  for (at::Tensor& buffer : MomentumBuffers(*options_.optimizer)) buffer.zero_();
+}
+
+Handle ModelAverager::SubmitMomentum(std::int64_t step) {
+  std::vector<at::Tensor> buffers = MomentumBuffers(*options_.optimizer);
+  if (buffers.empty()) return Handle::Completed(Status::Ok());
+  // The optimizer steps its buffers in place, so the flat buffer lasts until its state is replaced.
+  if (!momentum_ || !SameTensors(momentum_->tensors(), buffers)) {
+    momentum_ = std::make_unique<FlatParameters>(std::move(buffers));
+  }
+  momentum_->Reattach();
+  return session_.AverageModelAsync(options_.name + "/momentum",
+                                    ToTensorView(momentum_->flat(), options_.name + "/momentum"),
+                                    schedule_, step);
+}
+
+bool ModelAverager::Step(std::int64_t step) {
+  if (!schedule_.Due(step)) return false;
+  const torch::NoGradGuard no_grad;
+  parameters_.Reattach();
+  const Handle weights = session_.AverageModelAsync(
+      options_.name, ToTensorView(parameters_.flat(), options_.name), schedule_, step);
+  Handle momentum = Handle::Completed(Status::Ok());
+  if (options_.momentum == MomentumAtAverage::kAverage) momentum = SubmitMomentum(step);
+  if (options_.momentum == MomentumAtAverage::kReset) ResetMomentum();
+  const Status weights_status = weights.Wait();
+  const Status momentum_status = momentum.Wait();
+  ThrowIfError(weights_status);
+  ThrowIfError(momentum_status);
+  return true;
+}
+
+}  // namespace ronde
