@@ -1,0 +1,21 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include "frontends/resnet/data/batch_loader.h"
+#include "frontends/resnet/metrics.h"
+
+namespace ronde {
+
+/// A batch as tensors that borrow its memory: valid as long as the batch is.
+struct BatchTensors {
+  torch::Tensor images;  ///< [N, C, H, W] in channels-last order
+  torch::Tensor labels;  ///< [N], int64
+};
+[[nodiscard]] BatchTensors ToTensors(const Batch& batch, const DatasetTraits& traits);
+
+/// Adds what one batch says: `mean_loss` is the batch's.
+void AddBatch(MetricSums& sums, double mean_loss, const torch::Tensor& logits,
+              const torch::Tensor& labels);
+
+}  // namespace ronde

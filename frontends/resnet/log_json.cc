@@ -1,0 +1,113 @@
+#include "frontends/resnet/log_json.h"
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "core/base/program.h"
+#include "core/base/strcat.h"
+
+namespace ronde {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json OrNull(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
+
+Json SettingsJson(const Config& config) {
+  Json settings = Json::object();
+  for (const SettingSpec& spec : Settings()) {
+    settings[std::string(spec.flag.substr(2))] = config.GetText(spec.id);
+  }
+  return settings;
+}
+
+}  // namespace
+
+std::string ConfigJson(const TrainOptions& options, const RunFacts& facts) {
+  Json json;
+  json["event"] = "config";
+  json["version"] = VersionString();
+  json["algorithm"] = options.algorithm;
+  json["workers"] = facts.workers;
+  json["local_steps"] = options.local_steps;
+  json["switch_epoch"] = options.switch_epoch;
+  json["momentum_at_average"] = options.momentum_at_average;
+  json["bn_at_evaluation"] = options.bn_at_evaluation;
+  json["slow_momentum"] = options.slow_momentum;
+  json["slow_lr"] = options.slow_lr;
+  json["local_learning_rate_scale"] = options.local_learning_rate_scale;
+  json["local_batch_size"] = options.local_batch_size;
+  json["model"] = options.model;
+  json["width"] = options.width;
+  json["parameters"] = facts.parameters;
+  json["dataset"] = options.dataset;
+  json["data_dir"] = options.data_dir;
+  json["training_images"] = facts.training_images;
+  json["validation_images"] = facts.validation_images;
+  json["epochs"] = options.epochs;
+  json["batch_size"] = options.batch_size;
+  json["schedule"] = options.schedule;
+  json["milestones"] = options.milestones;
+  json["warmup_epochs"] = options.warmup_epochs;
+  json["reference_lr"] = options.reference_lr;
+  json["momentum"] = options.momentum;
+  json["weight_decay"] = options.weight_decay;
+  json["weight_decay_bn"] = options.weight_decay_bn ? "on" : "off";
+  json["seed"] = options.seed;
+  json["threads"] = facts.threads;
+  json["device"] = "cpu";
+  json["evaluate_every"] = options.evaluate_every;
+  json["settings"] = SettingsJson(options.config);
+  return json.dump();
+}
+
+std::string EpochJson(const EpochRecord& record) {
+  Json json;
+  json["event"] = "epoch";
+  json["epoch"] = record.epoch;
+  json["algorithm"] = record.algorithm;
+  json["phase"] = record.phase;
+  json["workers"] = record.workers;
+  json["local_steps"] = record.local_steps;
+  json["learning_rate"] = record.learning_rate;
+  json["steps"] = record.steps;
+  json["train_loss"] = record.train_loss;
+  json["train_top1"] = record.train_top1;
+  json["validation_loss"] = OrNull(record.validation_loss);
+  json["validation_top1"] = OrNull(record.validation_top1);
+  json["images_per_second"] = record.images_per_second;
+  json["seconds"] = record.seconds;
+  json["seconds_data"] = record.parts.data;
+  json["seconds_forward"] = record.parts.forward;
+  json["seconds_backward"] = record.parts.backward;
+  json["seconds_optimizer"] = record.parts.optimizer;
+  json["seconds_communication"] = record.parts.communication;
+  json["seconds_communication_total"] = record.seconds_communication_total;
+  json["seconds_evaluation"] = record.seconds_evaluation;
+  json["bytes_communicated"] = record.bytes_communicated;
+  json["bytes_on_wire"] = record.bytes_on_wire;
+  json["bytes_evaluation"] = record.bytes_evaluation;
+  json["synchronizations"] = record.synchronizations;
+  return json.dump();
+}
+
+Result<JsonLinesFile> JsonLinesFile::Open(const std::string& path) {
+  JsonLinesFile file;
+  file.path_ = path;
+  file.file_.open(path, std::ios::trunc);
+  if (!file.file_) {
+    return Status::InvalidArgument(StrCat(path, ": cannot be written: ", std::strerror(errno)));
+  }
+  return file;
+}
+
+Status JsonLinesFile::Write(std::string_view line) {
+  file_ << line << '\n' << std::flush;
+  if (file_) return Status::Ok();
+  return Status::Unavailable(StrCat(path_, ": cannot be written: ", std::strerror(errno)));
+}
+
+}  // namespace ronde

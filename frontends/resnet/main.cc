@@ -1,0 +1,111 @@
+// ronde-train: trains a ResNet with several workers.
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <utility>
+#include <variant>
+
+#include <ATen/Parallel.h>
+
+#include "core/base/log.h"
+#include "core/base/program.h"
+#include "frontends/resnet/options.h"
+#include "frontends/resnet/run_output.h"
+#include "frontends/resnet/signals.h"
+#include "frontends/resnet/trainer.h"
+#include "frontends/resnet/training_data.h"
+#include "frontends/torch/algorithms/training_algorithm.h"
+
+namespace ronde {
+namespace {
+
+constexpr char kProgramName[] = "ronde-train";
+
+std::vector<AlgorithmFlags> FlagsOfAlgorithms() {
+  std::vector<AlgorithmFlags> flags;
+  for (const std::string_view name : AlgorithmNames()) {
+    const AlgorithmSpec& spec = *FindAlgorithm(name);
+    flags.push_back({std::string(name), spec.uses_local_steps, spec.uses_switch_step,
+                     spec.uses_momentum_at_average, spec.uses_slow_momentum});
+  }
+  return flags;
+}
+
+// The cores that this process may use, shared among the ranks of the host.
+int ChooseThreads(const TrainOptions& options, const Session& session) {
+  if (options.threads > 0) return options.threads;
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  if (sched_getaffinity(0, sizeof(cores), &cores) != 0) return 1;
+  return std::max(1, CPU_COUNT(&cores) / session.local_size());
+}
+
+Status ToStatus(const std::exception& error) {
+  const std::string text = error.what();
+  return Status::Internal(text.substr(0, text.find('\n')));
+}
+
+Status Train(Session& session, const TrainOptions& options, const TrainingData& data,
+             RunOutput& output) {
+  try {
+    const int threads = ChooseThreads(options, session);
+    at::set_num_threads(threads);
+    at::set_num_interop_threads(1);
+    const SteadyClock clock;
+    Trainer(session, options, data, output, clock, threads).Run();
+    return Status::Ok();
+  } catch (const Error& error) {
+    return {error.code(), error.what()};
+  } catch (const std::exception& error) {
+    return ToStatus(error);
+  }
+}
+
+// One line for one failure: the rank that failed says it, and rank 0 what nobody else can.
+int EndWithFailure(Session& session, const Status& failure) {
+  const bool is_mine = session.status().ok();
+  const bool said_elsewhere = failure.code() == StatusCode::kAborted;
+  if (is_mine || (session.rank() == 0 && !said_elsewhere)) {
+    std::fprintf(stderr, "%s: %s\n", kProgramName, failure.message().c_str());
+  }
+  if (is_mine) session.Abort(failure);
+  static_cast<void>(session.Shutdown());  // the failure is known already
+  return ExitCodeFor(failure);
+}
+
+int Run(const TrainOptions& options) {
+  Result<std::unique_ptr<Session>> created = Session::Create(options.config);
+  if (!created.ok()) return ReportBadInput(kProgramName, created.status());
+  Session& session = *created.value();
+
+  Result<RunOutput> output = RunOutput::Open(options, session.rank());
+  Result<TrainingData> data = LoadTrainingData(options, session.size());
+  const Status prepared = session.AgreeOnStatus(output.ok() ? data.status() : output.status());
+  if (!prepared.ok()) {
+    static_cast<void>(session.Shutdown());
+    return ReportBadInput(kProgramName, prepared);
+  }
+  const Status trained = Train(session, options, data.value(), output.value());
+  if (!trained.ok()) return EndWithFailure(session, trained);
+  const Status ended = session.Shutdown();
+  if (!ended.ok()) return EndWithFailure(session, ended);
+
+  const Status drawn = output.value().Finish();
+  if (!drawn.ok()) std::fprintf(stderr, "%s: warning: %s\n", kProgramName, drawn.message().c_str());
+  return 0;
+}
+
+}  // namespace
+}  // namespace ronde
+
+int main(int argc, char** argv) {
+  const std::vector<ronde::AlgorithmFlags> algorithms = ronde::FlagsOfAlgorithms();
+  auto parsed = ronde::ParseTrainOptions(argc, argv, algorithms);
+  if (const int* code = std::get_if<int>(&parsed)) return *code;
+  ronde::ExitOnSignals();
+  return ronde::Run(std::get<ronde::TrainOptions>(parsed));
+}

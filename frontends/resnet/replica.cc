@@ -1,0 +1,77 @@
+#include "frontends/resnet/replica.h"
+
+#include <utility>
+#include <vector>
+
+#include "core/base/strcat.h"
+#include "frontends/torch/broadcast.h"
+
+namespace ronde {
+namespace {
+
+ResNet MakeModel(const TrainOptions& options, const DatasetTraits& traits) {
+  const std::optional<ResNetOptions> shape =
+      FindResNet(options.model, options.width, traits.channels, traits.classes);
+  if (!shape) throw Error(Status::InvalidArgument(StrCat("--model: no '", options.model, "'")));
+  torch::manual_seed(options.seed);
+  ResNet model(*shape);
+  UseChannelsLast(*model);
+  return model;
+}
+
+// Batch norm's parameters are the one-dimensional ones besides the classifier's bias.
+bool IsBatchNorm(const std::string& name, const at::Tensor& parameter) {
+  return parameter.dim() == 1 && name != "fc.bias";
+}
+
+std::unique_ptr<torch::optim::SGD> MakeOptimizer(const TrainOptions& options,
+                                                 const torch::nn::Module& model) {
+  std::vector<at::Tensor> decayed;
+  std::vector<at::Tensor> undecayed;
+  for (const auto& [name, parameter] : NamedParameters(model)) {
+    const bool decays = options.weight_decay_bn || !IsBatchNorm(name, parameter);
+    (decays ? decayed : undecayed).push_back(parameter);
+  }
+  // The learning rate is set before every step.
+  torch::optim::SGDOptions sgd(options.reference_lr);
+  sgd.momentum(options.momentum).nesterov(options.momentum > 0).weight_decay(options.weight_decay);
+  auto optimizer = std::make_unique<torch::optim::SGD>(std::move(decayed), sgd);
+  if (!undecayed.empty()) {
+    auto without_decay = std::make_unique<torch::optim::SGDOptions>(sgd);
+    without_decay->weight_decay(0);
+    optimizer->add_param_group({std::move(undecayed), std::move(without_decay)});
+  }
+  return optimizer;
+}
+
+MomentumAtAverage ToMomentum(const std::string& name) {
+  if (name == "reset") return MomentumAtAverage::kReset;
+  if (name == "average") return MomentumAtAverage::kAverage;
+  return MomentumAtAverage::kKeep;
+}
+
+}  // namespace
+
+Replica::Replica(Session& session, const TrainOptions& options, const DatasetTraits& traits,
+                 std::int64_t steps_before_switch)
+    : model_(MakeModel(options, traits)),
+      parameters_(std::make_unique<FlatParameters>(*model_)),
+      optimizer_(MakeOptimizer(options, *model_)) {
+  BroadcastParameters(session, *model_);
+  AlgorithmOptions algorithm;
+  algorithm.local_steps = options.local_steps;
+  algorithm.switch_step = steps_before_switch;
+  algorithm.momentum = ToMomentum(options.momentum_at_average);
+  algorithm.slow_momentum = options.slow_momentum;
+  algorithm.slow_lr = options.slow_lr;
+  algorithm_ = FindAlgorithm(options.algorithm)
+                   ->create({session, *model_, *optimizer_, *parameters_}, algorithm);
+}
+
+void Replica::SetLearningRate(double learning_rate) {
+  for (torch::optim::OptimizerParamGroup& group : optimizer_->param_groups()) {
+    static_cast<torch::optim::SGDOptions&>(group.options()).lr(learning_rate);
+  }
+}
+
+}  // namespace ronde

@@ -1,0 +1,124 @@
+"""Bad input to ronde-train: one line that names the thing, exit code 2, no hang."""
+
+import gzip
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import time
+import unittest
+
+from trainer_runs import HAS_MPI, RONDERUN, TINY, TRAIN, TrainerTestCase, run, variables
+
+WORKER_COUNTS = [0, 2] if HAS_MPI else [0]
+
+
+def idx(magic, dimensions, values):
+    return gzip.compress(struct.pack(">I", magic) + b"".join(struct.pack(">I", d)
+                                                             for d in dimensions) + values)
+
+
+class BadInput(TrainerTestCase):
+    def check_refused(self, arguments, *texts, worker_counts=WORKER_COUNTS):
+        for count in worker_counts:
+            with self.subTest(arguments=arguments, workers=count):
+                done = run(arguments, count, timeout=30)
+                lines = [line for line in done.stderr.splitlines()
+                         if not line.startswith("ronderun:")]
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertEqual(len(lines), 1, done.stderr)
+                self.assertEqual(done.stdout, "")
+                for text in texts:
+                    self.assertIn(text, lines[0])
+
+    def test_flags(self):
+        self.check_refused(["--algorithm", "local", "--local-steps", "0"], "--local-steps", "'0'")
+        self.check_refused(["--algorithm", "post-local", "--epochs", "2", "--switch-epoch", "3"],
+                           "--switch-epoch", "--epochs 2")
+        for arguments, texts in (
+                (["--local-steps", "4"], ["--local-steps has no meaning for --algorithm minibatch"]),
+                (["--algorithm", "adam"], ["--algorithm", "adam"]),
+                (["--no-such-flag"], ["--no-such-flag"])):
+            self.check_refused(arguments, *texts, worker_counts=[0])
+
+    def test_output_folders_before_training(self):
+        for flag in ("--save", "--log-json", "--plot"):
+            self.check_refused(TINY + [flag, "/no/such/folder/file"], flag, "/no/such/folder")
+
+    def test_too_few_images(self):
+        self.check_refused(["--dataset", "synthetic", "--limit-train", "10"], "--batch-size", "10")
+
+
+class BadData(BadInput):
+    def setUp(self):
+        super().setUp()
+        for prefix in ("train", "t10k"):
+            self.write(f"{prefix}-images-idx3-ubyte.gz", idx(0x803, [64, 28, 28], bytes(64 * 784)))
+            self.write(f"{prefix}-labels-idx1-ubyte.gz", idx(0x801, [64], bytes(64)))
+        self.arguments = ["--model", "resnet8", "--width", "2", "--epochs", "1", "--data-dir",
+                          self.folder]
+
+    def write(self, name, contents):
+        with open(self.path(name), "wb") as file:
+            file.write(contents)
+
+    def test_missing_file(self):
+        os.remove(self.path("t10k-labels-idx1-ubyte.gz"))
+        self.check_refused(self.arguments, "t10k-labels-idx1-ubyte", "--data-dir")
+
+    def test_missing_folder(self):
+        shutil.rmtree(self.folder)
+        os.mkdir(self.folder)
+        self.check_refused(self.arguments, "train-images-idx3-ubyte")
+
+    def test_truncated_file(self):
+        name = "train-images-idx3-ubyte.gz"
+        self.write(name, idx(0x803, [64, 28, 28], bytes(1000)))
+        self.check_refused(self.arguments, name, "truncated")
+
+    def test_wrong_magic(self):
+        name = "train-labels-idx1-ubyte.gz"
+        self.write(name, idx(0x1234, [64], bytes(64)))
+        self.check_refused(self.arguments, name, "magic", "0x00001234")
+
+    def test_label_out_of_range(self):
+        name = "t10k-labels-idx1-ubyte.gz"
+        self.write(name, idx(0x801, [64], bytes(63) + b"\x0a"))
+        self.check_refused(self.arguments, name, "label 10")
+
+
+class Failures(TrainerTestCase):
+    def test_a_loss_that_is_not_finite_names_step_and_rank(self):
+        for count in WORKER_COUNTS:
+            done = run(TINY + ["--epochs", "3", "--reference-lr", "1e30"], count, timeout=60)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertRegex(done.stderr, r"rank \d+, step \d+: the training loss is")
+
+    def interrupted(self, signal_number, workers):
+        """Signals a long run once it has logged an epoch; returns its exit code."""
+        log = self.path("log.jsonl")
+        command = [TRAIN] + TINY + ["--epochs", "100000", "--log-json", log, "--progress", "off"]
+        if workers:
+            command = [RONDERUN, "-np", str(workers)] + command
+        with subprocess.Popen(command, env=variables(), stderr=subprocess.DEVNULL) as running:
+            self.addCleanup(running.kill)
+            while not os.path.exists(log) or os.path.getsize(log) < 3000:
+                self.assertIsNone(running.poll())
+                time.sleep(0.05)
+            running.send_signal(signal_number)
+            return running.wait(timeout=20)
+
+    def test_signals_end_the_run_and_leave_whole_lines(self):
+        for count in WORKER_COUNTS:
+            for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+                with self.subTest(signal=number, workers=count):
+                    self.assertEqual(self.interrupted(number, count), code)
+                    with open(self.path("log.jsonl"), encoding="utf-8") as file:
+                        self.assertGreater(len([json.loads(line) for line in file]), 1)
+                    os.remove(self.path("log.jsonl"))
+
+
+if __name__ == "__main__":
+    unittest.main()

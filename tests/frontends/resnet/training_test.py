@@ -1,0 +1,121 @@
+"""ronde-train from end to end: what the log says, and which runs must agree bit for bit."""
+
+import unittest
+
+from trainer_runs import (ALGORITHMS, HAS_MPI, TINY, TINY_BATCH, TINY_PARAMETERS, TINY_TRAIN,
+                          TrainerTestCase, run)
+
+EPOCH_KEYS = set("""event epoch algorithm phase workers local_steps learning_rate train_loss
+train_top1 validation_loss validation_top1 images_per_second seconds seconds_data seconds_forward
+seconds_backward seconds_optimizer seconds_communication seconds_communication_total
+bytes_communicated bytes_on_wire bytes_evaluation synchronizations""".split())
+
+EPOCHS = 3
+WORKER_COUNTS = [0, 2] if HAS_MPI else [0]
+
+
+class EpochRows(TrainerTestCase):
+    def check_seconds(self, row):
+        parts = sum(row["seconds_" + part] for part in
+                    ("data", "forward", "backward", "optimizer", "communication"))
+        self.assertGreater(parts, 0.98 * row["seconds"])
+        self.assertLess(parts, 1.02 * row["seconds"])
+        self.assertGreaterEqual(row["seconds_communication_total"], row["seconds_communication"])
+
+    def check_row(self, row, number, algorithm, workers):
+        self.assertLessEqual(EPOCH_KEYS, set(row))
+        self.assertEqual((row["event"], row["epoch"]), ("epoch", number))
+        self.assertEqual((row["algorithm"], row["workers"]), (algorithm, workers))
+        for key in ("train_top1", "validation_top1"):
+            self.assertTrue(0 <= row[key] <= 1, row[key])
+        self.check_seconds(row)
+
+    def expected_synchronizations(self, algorithm, number, steps):
+        """H = 3 and, with two phases, T = 1; the window crosses epochs."""
+        if algorithm == "minibatch" or (number == 1 and algorithm != "local"):
+            return steps
+        first = (number - 1) * steps if algorithm == "local" else (number - 2) * steps
+        return sum(1 for t in range(first + 1, first + steps + 1) if t % 3 == 0)
+
+    def test_rows_are_complete_and_exact(self):
+        for algorithm, flags in ALGORITHMS.items():
+            for count in WORKER_COUNTS:
+                with self.subTest(algorithm=algorithm, workers=count):
+                    workers = max(1, count)
+                    config, rows = self.train(
+                        TINY + ["--algorithm", algorithm, "--epochs", str(EPOCHS)] + flags, count)
+                    self.assertEqual(config["parameters"], TINY_PARAMETERS)
+                    self.assertEqual(len(rows), EPOCHS)
+                    steps = TINY_TRAIN // (workers * TINY_BATCH)
+                    for number, row in enumerate(rows, 1):
+                        self.check_row(row, number, algorithm, workers)
+                        local = algorithm == "local" or (algorithm != "minibatch" and number > 1)
+                        self.assertEqual(row["phase"], "local" if local else "minibatch")
+                        averages = self.expected_synchronizations(algorithm, number, steps)
+                        self.assertEqual(row["synchronizations"], averages)
+                        self.assertEqual(row["bytes_communicated"],
+                                         4 * TINY_PARAMETERS * averages)
+                        self.assertGreater(row["bytes_evaluation"], 0)
+
+    def test_loss_falls(self):
+        _, rows = self.train(TINY + ["--epochs", "5"])
+        self.assertLess(rows[-1]["train_loss"], rows[0]["train_loss"])
+
+    def test_epochs_that_are_not_evaluated_have_null(self):
+        _, rows = self.train(TINY + ["--epochs", "3", "--evaluate-every", "2"])
+        self.assertEqual([row["validation_top1"] is None for row in rows], [True, False, False])
+
+    def test_local_phase_may_have_its_own_batch_size(self):
+        _, rows = self.train(TINY + ["--algorithm", "post-local", "--epochs", "2", "--switch-epoch",
+                                     "1", "--local-batch-size", "4",
+                                     "--local-learning-rate-scale", "0.5", "--schedule", "cosine"])
+        self.assertEqual([row["steps"] for row in rows], [TINY_TRAIN // 8, TINY_TRAIN // 4])
+        self.assertAlmostEqual(rows[1]["learning_rate"], 0.5 * 8 * 0.5 / 256)
+
+    def test_table_names_every_phase(self):
+        self.train(TINY + ["--algorithm", "post-local", "--epochs", "2", "--switch-epoch", "1"])
+        for word in ("minibatch", "local", "all", "forward", "communication", "synchronizations"):
+            self.assertIn(word, self.output)
+
+    def test_progress_off_is_silent(self):
+        done = run(TINY + ["--epochs", "1", "--progress", "off"])
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+
+class SameBits(TrainerTestCase):
+    def check_same(self, first, second, workers):
+        self.assertEqual(self.trained_weights(TINY + first, workers),
+                         self.trained_weights(TINY + second, workers))
+
+    def test_runs_repeat(self):
+        for count in WORKER_COUNTS:
+            flags = ["--algorithm", "post-local", "--switch-epoch", "1", "--epochs", "2"]
+            self.check_same(flags, flags, count)
+
+    def test_seeds_matter(self):
+        self.assertNotEqual(self.trained_weights(TINY + ["--epochs", "1"]),
+                            self.trained_weights(TINY + ["--epochs", "1", "--seed", "2"]))
+
+    def test_evaluation_does_not_change_training(self):
+        for bn in ("average", "rank0", "recalibrate"):
+            for count in WORKER_COUNTS:
+                with self.subTest(bn=bn, workers=count):
+                    flags = ["--algorithm", "slowmo", "--switch-epoch", "1", "--epochs", "3",
+                             "--local-steps", "5", "--bn-at-evaluation", bn]
+                    self.check_same(flags, flags + ["--evaluate-every", "0"], count)
+
+    def test_post_local_that_never_switches_is_minibatch(self):
+        for count in WORKER_COUNTS:
+            self.check_same(["--epochs", "2"],
+                            ["--algorithm", "post-local", "--switch-epoch", "2", "--epochs", "2"],
+                            count)
+
+    def test_post_local_that_switches_at_once_is_local(self):
+        for count in WORKER_COUNTS:
+            self.check_same(["--algorithm", "local", "--epochs", "2"],
+                            ["--algorithm", "post-local", "--switch-epoch", "0", "--epochs", "2"],
+                            count)
+
+
+if __name__ == "__main__":
+    unittest.main()
