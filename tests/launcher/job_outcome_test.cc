@@ -1,0 +1,73 @@
+#include "launcher/job_outcome.h"
+
+#include <csignal>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "core/base/strcat.h"
+
+namespace ronde {
+namespace {
+
+using Kind = RankFailure::Kind;
+
+RankFailure At(std::int64_t time_ns, Kind kind, int rank, int code) {
+  return {kind, rank, StrCat("h", rank), code, time_ns};
+}
+
+JobOutcome Summarize(int mpirun_exit_code, const std::vector<RankFailure>& failures) {
+  return SummarizeJob({mpirun_exit_code, 0, 0}, failures);
+}
+
+TEST(JobOutcome, IsSilentAfterSuccess) {
+  EXPECT_EQ(Summarize(0, {}).exit_code, 0);
+  EXPECT_EQ(Summarize(0, {}).message, "");
+}
+
+TEST(JobOutcome, NamesTheEarliestFailureWhateverTheOrderOfArrival) {
+  const JobOutcome outcome = Summarize(
+      1, {At(30, Kind::kExit, 0, 1), At(10, Kind::kSignal, 1, SIGKILL), At(20, Kind::kExit, 2, 4)});
+  EXPECT_EQ(outcome.exit_code, 137);
+  EXPECT_EQ(outcome.message, "rank 1 on h1 was killed by signal 9 (Killed)");
+}
+
+TEST(JobOutcome, AddsNothingToBadInput) {
+  const JobOutcome outcome =
+      Summarize(2, {At(10, Kind::kExit, 0, 2), At(20, Kind::kSignal, 1, SIGTERM)});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_EQ(outcome.message, "");
+}
+
+TEST(JobOutcome, BelievesMpirunRatherThanItsVictims) {
+  RankFailure left = At(50, Kind::kNoFinalize, 1, 0);
+  left.said_by_mpirun = true;
+  for (const auto& failures : {std::vector{left, At(10, Kind::kSignal, 0, SIGTERM)},
+                               std::vector{At(10, Kind::kSignal, 0, SIGTERM), left}}) {
+    const JobOutcome outcome = Summarize(1, failures);
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_EQ(outcome.message, "rank 1 on h1 ended without calling MPI_Finalize");
+  }
+}
+
+TEST(JobOutcome, TellsASignalFromAnExitCodeAbove128) {
+  EXPECT_EQ(Summarize(137, {At(1, Kind::kExit, 1, 137)}).message,
+            "rank 1 on h1 exited with code 137");
+  EXPECT_EQ(Summarize(137, {At(1, Kind::kExit, 1, 137)}).exit_code, 137);
+}
+
+TEST(JobOutcome, ReportsAnInterruptionAndNotItsVictims) {
+  const std::vector<RankFailure> failures = {At(1, Kind::kSignal, 0, SIGTERM)};
+  const JobOutcome outcome = SummarizeJob({1, 0, SIGINT}, failures);
+  EXPECT_EQ(outcome.exit_code, 130);
+  EXPECT_EQ(outcome.message, "interrupted by signal 2 (Interrupt)");
+}
+
+TEST(JobOutcome, FallsBackToMpirunsOwnEnd) {
+  EXPECT_EQ(Summarize(5, {}).exit_code, 5);
+  EXPECT_EQ(SummarizeJob({0, SIGKILL, 0}, {}).exit_code, 137);
+  EXPECT_EQ(SummarizeJob({0, SIGKILL, 0}, {}).message, "mpirun was killed by signal 9 (Killed)");
+}
+
+}  // namespace
+}  // namespace ronde

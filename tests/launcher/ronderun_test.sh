@@ -1,0 +1,164 @@
+#!/bin/bash
+# End to end: ronderun_test.sh RONDERUN [MPI_PROGRAM]. What ronderun says and returns for bad input
+# and for every way in which a rank can end. MPI_PROGRAM is launcher_test_program.
+# shellcheck disable=SC2015
+set -u
+ronderun=$1
+mpi_program=${2:-}
+host=$(hostname)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+# shellcheck disable=SC2016
+on_rank_1='[ "${OMPI_COMM_WORLD_RANK:-${PMIX_RANK:-0}}" = 1 ]'
+
+fail() {
+  echo "FAILED: $1"
+  sed 's/^/  stdout: /' "$work/out"
+  sed 's/^/  stderr: /' "$work/err"
+  failures=$((failures + 1))
+}
+
+run() {
+  timeout 30 "$ronderun" "$@" </dev/null >"$work/out" 2>"$work/err"
+  code=$?
+}
+
+# expect CODE STDERR ARGS...: the exit code, and stderr that is this one line (a pattern), or none.
+expect() {
+  local want_code=$1 want_line=$2
+  shift 2
+  run "$@"
+  [ "$code" = "$want_code" ] || fail "ronderun $*: exit code $code, expected $want_code"
+  if [ -z "$want_line" ]; then
+    [ ! -s "$work/err" ] || fail "ronderun $*: expected nothing on stderr"
+  else
+    [ "$(wc -l <"$work/err")" = 1 ] || fail "ronderun $*: expected one line on stderr"
+    # shellcheck disable=SC2053
+    [[ "$(cat "$work/err")" == $want_line ]] || fail "ronderun $*: expected '$want_line'"
+  fi
+}
+
+test_bad_input() {
+  expect 2 "ronderun: no program given*"
+  expect 2 "ronderun: no program given*" -np 2
+  expect 2 "ronderun: say how many ranks*" true
+  expect 2 "ronderun: -np: '0' is not*" -np 0 true
+  expect 2 "ronderun: -np: 'two' is not*" -np two true
+  expect 2 "ronderun: -np: '-1' is not*" -np -1 true
+  expect 2 "ronderun: program 'no-such-program' is*PATH" -np 2 no-such-program
+  expect 2 "ronderun: program './no-such-program' does not exist" -np 2 ./no-such-program
+  expect 2 "ronderun: program '/tmp' is a folder" -np 2 /tmp
+  expect 2 "ronderun: flag '--bogus' is unknown*" -np 2 --bogus true
+  expect 2 "ronderun: host 'no-such-host.invalid' is unknown*" -np 2 -H no-such-host.invalid true
+  expect 2 "ronderun: --hosts: 'localhost:x'*" -np 2 -H localhost:x true
+  expect 2 "ronderun: hostfile '$work/none' cannot be read*" -np 2 --hostfile "$work/none" true
+  printf 'localhost slots=2\nlocalhost slots=two\n' >"$work/hosts"
+  expect 2 "ronderun: hostfile $work/hosts, line 2: 'slots=two'*" \
+    -np 2 --hostfile "$work/hosts" true
+  expect 2 "ronderun: --timeout-s: 'soon'*" -np 2 --timeout-s soon true
+  RONDE_TIMEOUT_S=soon expect 2 "ronderun: RONDE_TIMEOUT_S: 'soon'*" -np 2 true
+  env PATH=/nonexistent "$ronderun" -np 2 /bin/true >"$work/out" 2>"$work/err"
+  [ $? = 2 ] && grep -q 'ronderun: mpirun is not in PATH.*openmpi-bin' "$work/err" ||
+    fail "without mpirun the line names the package"
+}
+
+test_good_runs() {
+  expect 0 "" -np 2 true
+  expect 0 "" -np 2 -- true
+  expect 0 "" -np 2 -H "localhost:2" true
+  expect 0 "" -np 2 -H "$host:2" true
+  expect 0 "ronderun: note: 3 ranks on 2 slots" -np 3 -H localhost:2 true
+  expect 0 "ronderun: note: 99 ranks on * core*" -np 99 --dry-run true
+  grep -q -- "--oversubscribe -np 99 " "$work/out" || fail "--dry-run shows no --oversubscribe"
+  # shellcheck disable=SC2016
+  run -np 2 --timeout-s 7 sh -c 'echo "$RONDE_LAUNCHED $RONDE_TIMEOUT_S $*"' x -np 3 -- y
+  [ "$code" = 0 ] && [ "$(sort -u "$work/out")" = "1 7 -np 3 -- y" ] ||
+    fail "arguments and settings reach every rank"
+  [ "$(wc -l <"$work/out")" = 2 ] || fail "two ranks run"
+}
+
+test_failing_ranks() {
+  expect 3 "ronderun: rank 1 on $host exited with code 3" \
+    -np 2 sh -c "$on_rank_1 && exit 3; sleep 30"
+  expect 2 "" -np 2 sh -c "$on_rank_1 && exit 2; sleep 30"
+  expect 137 "ronderun: rank 1 on $host was killed by signal 9 (Killed)" \
+    -np 2 sh -c "$on_rank_1 && kill -9 \$\$; sleep 30"
+  expect 143 "ronderun: rank 1 on $host was killed by signal 15 (Terminated)" \
+    -np 2 sh -c "$on_rank_1 && kill -15 \$\$; sleep 30"
+  # The guard itself is killed: mpirun's own words have to do.
+  expect 137 "ronderun: rank 1 on $host was killed by signal 9 (Killed)" \
+    -np 2 sh -c "$on_rank_1 && kill -9 \$PPID; sleep 30"
+  printf '#!/nonexistent/interpreter\n' >"$work/broken"
+  chmod +x "$work/broken"
+  expect 127 "ronderun: rank 0 on $host could not start its program: *" -np 1 "$work/broken"
+}
+
+test_failing_mpi_ranks() {
+  expect 0 "" -np 2 "$mpi_program"
+  expect 3 "ronderun: rank 1 on $host exited with code 3" -np 2 "$mpi_program" exit
+  expect 1 "ronderun: rank 1 on $host ended without calling MPI_Finalize" -np 2 "$mpi_program" leave
+  expect 137 "ronderun: rank 1 on $host was killed by signal 9 (Killed)" -np 2 "$mpi_program" kill
+  expect 7 "ronderun: rank 1* 7" -np 2 "$mpi_program" abort
+}
+
+# A rank that ignores signals, so that only a kill ends it; its process ids are on stdout.
+# shellcheck disable=SC2016
+stubborn='trap "" TERM INT; echo $$; sleep 30; sleep 30'
+
+# expect_gone WHAT: none of the processes on stdout is alive.
+expect_gone() {
+  local pid
+  while read -r pid; do
+    for _ in $(seq 30); do
+      kill -0 "$pid" 2>/dev/null && ! grep -q '^State:.*Z' "/proc/$pid/status" || continue 2
+      sleep 0.1
+    done
+    fail "$1: process $pid is left behind"
+  done <"$work/out"
+}
+
+# Whatever a failed rank has started ends with it, also where its guard was killed.
+test_helpers_of_failing_ranks() {
+  local ending
+  # shellcheck disable=SC2016
+  for ending in 'exit 3' 'kill -9 $$' 'kill -9 $PPID'; do
+    run -np 2 sh -c "sleep 30 & echo \$!; $on_rank_1 && $ending; sleep 30"
+    [ "$code" != 0 ] || fail "$ending: expected a failure"
+    expect_gone "$ending"
+  done
+}
+
+# interrupt CODE SIGNAL...: sends the signals to ronderun while a stubborn job runs.
+interrupt() {
+  local want_code=$1 job signal
+  shift
+  "$ronderun" -np 2 sh -c "$stubborn" </dev/null >"$work/out" 2>"$work/err" &
+  job=$!
+  for _ in $(seq 100); do
+    [ "$(wc -l <"$work/out")" = 2 ] && break
+    sleep 0.1
+  done
+  SECONDS=0
+  for signal in "$@"; do
+    kill "-$signal" "$job"
+    sleep 0.2
+  done
+  wait "$job" 2>/dev/null
+  code=$?
+  [ "$code" = "$want_code" ] || fail "signals $*: exit code $code, expected $want_code"
+  [ "$SECONDS" -le 6 ] || fail "signals $*: took $SECONDS s"
+  expect_gone "signals $*"
+}
+
+test_bad_input
+test_good_runs
+test_failing_ranks
+test_helpers_of_failing_ranks
+[ -z "$mpi_program" ] || test_failing_mpi_ranks
+interrupt 130 INT
+interrupt 143 TERM
+interrupt 130 INT INT
+interrupt 137 KILL
+[ "$failures" = 0 ] && echo "all passed"
+exit "$((failures > 0))"
