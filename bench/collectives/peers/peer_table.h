@@ -1,0 +1,21 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "bench/collectives/runner.h"
+
+namespace ronde::bench {
+
+/// A library that `--peers` can name.
+struct PeerEntry {
+  std::string_view name;
+  std::unique_ptr<AllreduceRunner> (*make)();
+};
+
+/// The peers of this build, in the order of the CMake list, which is the registry.
+[[nodiscard]] std::span<const PeerEntry> Peers();
+
+}  // namespace ronde::bench
