@@ -51,8 +51,8 @@ void Negotiator::AnswerIfDecided(const std::string& name) {
     pending_.erase(found);
     return;
   }
-  for (int rank = 0; shut_down_count_ > 0 && rank < size_; ++rank) {
-    if (!shut_down_[rank] || pending.requests[rank].has_value()) continue;
+  for (const int rank : shut_down_order_) {
+    if (pending.requests[rank].has_value()) continue;
     ready_.push_back(ErrorResponse(
         name, Status::Shutdown(StrCat("tensor '", name, "' needs rank ", rank,
                                       ", which has shut down without submitting it"))));
@@ -64,7 +64,7 @@ void Negotiator::AnswerIfDecided(const std::string& name) {
 Status Negotiator::MarkShutdown(int rank) {
   if (shut_down_[rank]) return Status::Internal(StrCat("rank ", rank, " has shut down twice"));
   shut_down_[rank] = true;
-  ++shut_down_count_;
+  shut_down_order_.push_back(rank);
   for (const WaitingTensor& tensor : Waiting()) AnswerIfDecided(tensor.name);
   return Status::Ok();
 }

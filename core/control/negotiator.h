@@ -21,7 +21,8 @@ struct WaitingTensor {
 
 /// Turns the requests of all ranks into one ordered list of responses. A state machine without I/O:
 /// a name is ready once every rank has requested it, and names are answered in the order in which
-/// they became ready. A name that needs a rank which has shut down is answered with kShutdown.
+/// they became ready. A name that needs a rank which has shut down is answered with kShutdown; the
+/// message names the first such rank, whose absence may be why the next ones left.
 /// Thread rule: engine-only (rank 0).
 class Negotiator {
  public:
@@ -39,7 +40,9 @@ class Negotiator {
   /// The responses since the last call, in order.
   [[nodiscard]] std::vector<Response> TakeReady();
 
-  [[nodiscard]] bool all_shut_down() const { return shut_down_count_ == size_; }
+  [[nodiscard]] bool all_shut_down() const {
+    return static_cast<int>(shut_down_order_.size()) == size_;
+  }
   /// Ranks that have not shut down, ascending.
   [[nodiscard]] std::vector<int> running_ranks() const;
 
@@ -61,7 +64,7 @@ class Negotiator {
   std::unordered_map<std::string, Pending> pending_;
   std::vector<Response> ready_;
   std::vector<bool> shut_down_;
-  int shut_down_count_ = 0;
+  std::vector<int> shut_down_order_;  // the ranks set in shut_down_, first to last
 };
 
 }  // namespace ronde

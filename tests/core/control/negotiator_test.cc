@@ -89,6 +89,14 @@ TEST(Negotiator, ANameThatNeedsARankThatHasShutDownFailsNamingIt) {
   EXPECT_TRUE(negotiator.TakeReady().at(0).error.ok());
 }
 
+TEST(Negotiator, NamesTheRankThatShutDownFirst) {
+  Negotiator negotiator(3);
+  ASSERT_TRUE(negotiator.MarkShutdown(2).ok());
+  ASSERT_TRUE(negotiator.MarkShutdown(0).ok());
+  ASSERT_TRUE(negotiator.AddRequest(1, Named("w"), 0).ok());
+  EXPECT_NE(negotiator.TakeReady().at(0).error.message().find("needs rank 2"), std::string::npos);
+}
+
 TEST(Negotiator, TellsWhoIsStillRunning) {
   Negotiator negotiator(3);
   ASSERT_TRUE(negotiator.MarkShutdown(1).ok());
