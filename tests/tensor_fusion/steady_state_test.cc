@@ -19,9 +19,12 @@ thread_local long allocations_of_this_thread = 0;
 
 }  // namespace
 
-void* operator new(std::size_t size_bytes) {
+void* operator new(std::size_t size_bytes, const std::nothrow_t&) noexcept {
   ++allocations_of_this_thread;
-  void* memory = std::malloc(size_bytes == 0 ? 1 : size_bytes);
+  return std::malloc(size_bytes == 0 ? 1 : size_bytes);
+}
+void* operator new(std::size_t size_bytes) {
+  void* memory = operator new(size_bytes, std::nothrow);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
