@@ -1,7 +1,5 @@
 // ronde-train: trains a ResNet with several workers.
 
-#include <sched.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <exception>
@@ -13,6 +11,7 @@
 
 #include "core/base/log.h"
 #include "core/base/program.h"
+#include "core/comm/topology.h"
 #include "frontends/resnet/options.h"
 #include "frontends/resnet/run_output.h"
 #include "frontends/resnet/signals.h"
@@ -38,10 +37,7 @@ std::vector<AlgorithmFlags> FlagsOfAlgorithms() {
 // The cores that this process may use, shared among the ranks of the host.
 int ChooseThreads(const TrainOptions& options, const Session& session) {
   if (options.threads > 0) return options.threads;
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  if (sched_getaffinity(0, sizeof(cores), &cores) != 0) return 1;
-  return std::max(1, CPU_COUNT(&cores) / session.local_size());
+  return std::max(1, AvailableCores() / session.local_size());
 }
 
 Status ToStatus(const std::exception& error) {
