@@ -1,79 +1,16 @@
 #include "tests/conformance/transport_conformance.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <array>
-#include <chrono>
-#include <cstring>
+#include <iterator>
 #include <numeric>
-#include <thread>
 
 #include "core/comm/communicator.h"
 #include "core/comm/shared_segment.h"
-#include "tests/conformance/conformance_check.h"
+#include "tests/conformance/transport_case_support.h"
 
 namespace ronde {
 namespace {
-
-constexpr double kPatienceS = 20;
-
-Deadline Patience() { return Deadline::After(kPatienceS); }
-
-// Words rather than bytes: sanitizers charge for every access.
-std::vector<std::byte> Pattern(std::size_t size_bytes, int seed) {
-  std::vector<std::byte> data(size_bytes + sizeof(std::uint64_t));
-  std::uint64_t state = static_cast<std::uint64_t>(seed) + 1;
-  for (std::size_t at = 0; at < size_bytes; at += sizeof(state)) {
-    state = state * 6364136223846793005U + 1442695040888963407U;
-    std::memcpy(data.data() + at, &state, sizeof(state));
-  }
-  data.resize(size_bytes);
-  return data;
-}
-
-double ThreadCpuSeconds() {
-  timespec time = {};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-}
-
-double Seconds() { return static_cast<double>(SteadyClock().NowNs()) * 1e-9; }
-
-void SleepFor(double seconds) {
-  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
-}
-
-// A barrier by data messages: everyone tells rank 0, rank 0 tells everyone.
-Status Barrier(Transport& transport) {
-  constexpr int kTag = 900;
-  for (int peer = 1; transport.rank() == 0 && peer < transport.size(); ++peer) {
-    RONDE_RETURN_IF_ERROR(transport.Receive(peer, kTag, {}, Patience()));
-  }
-  if (transport.rank() != 0) {
-    RONDE_RETURN_IF_ERROR(transport.Send(0, kTag, {}, Patience()));
-    return transport.Receive(0, kTag, {}, Patience());
-  }
-  for (int peer = 1; peer < transport.size(); ++peer) {
-    RONDE_RETURN_IF_ERROR(transport.Send(peer, kTag, {}, Patience()));
-  }
-  return Status::Ok();
-}
-
-// Control messages until `count` have come.
-Status PollFor(Transport& transport, std::size_t count, std::vector<ControlMessage>* messages) {
-  const Deadline deadline = Patience();
-  while (messages->size() < count) {
-    RONDE_ASSIGN_OR_RETURN(std::optional<ControlMessage> message, transport.Poll());
-    if (message) {
-      messages->push_back(*std::move(message));
-      continue;
-    }
-    CONFORM(!deadline.Expired(), "only ", messages->size(), " of ", count, " messages came");
-    RONDE_RETURN_IF_ERROR(transport.WaitForRing(deadline));
-  }
-  return Status::Ok();
-}
 
 Status KnowsItsPlace(Transport& transport) {
   CONFORM(transport.rank() >= 0 && transport.rank() < transport.size());
@@ -149,114 +86,6 @@ Status ReportsWrongSize(Transport& transport) {
   const Status status = transport.Receive(0, 11, longer, Patience());
   CONFORM(status.code() == StatusCode::kInternal, status.ToString());
   CONFORM(status.message().find("from rank 0") != std::string::npos, status.ToString());
-  return Status::Ok();
-}
-
-Status PostsReachEverybodyInOrder(Transport& transport) {
-  constexpr std::size_t kRounds = 40;
-  const int size = transport.size();
-  for (std::size_t round = 0; round < kRounds; ++round) {
-    for (int peer = 0; peer < size; ++peer) {  // itself too
-      // Long ones now and then: they do not travel eagerly.
-      std::vector<std::byte> payload = Pattern(round % 10 == 9 ? 300'000 : round, 3);
-      payload.push_back(static_cast<std::byte>(round));
-      RONDE_RETURN_IF_ERROR(transport.Post(peer, std::move(payload)));
-    }
-  }
-  std::vector<ControlMessage> messages;
-  RONDE_RETURN_IF_ERROR(PollFor(transport, kRounds * static_cast<std::size_t>(size), &messages));
-  std::vector<std::size_t> next(static_cast<std::size_t>(size));
-  for (const ControlMessage& message : messages) {
-    const std::size_t round = next[message.source]++;
-    CONFORM(message.payload.size() == (round % 10 == 9 ? 300'000 : round) + 1);
-    CONFORM(message.payload.back() == static_cast<std::byte>(round));
-  }
-  return Status::Ok();
-}
-
-Status AnswersQuickly(Transport& transport) {
-  if (transport.size() < 2 || transport.rank() > 1) return Status::Ok();
-  constexpr int kRounds = 300;
-  const double start = Seconds();
-  for (int round = 0; round < kRounds; ++round) {
-    std::vector<ControlMessage> messages;
-    if (transport.rank() == 0) RONDE_RETURN_IF_ERROR(transport.Post(1, Pattern(64, round)));
-    RONDE_RETURN_IF_ERROR(PollFor(transport, 1, &messages));
-    CONFORM(messages[0].payload == Pattern(64, round));
-    if (transport.rank() == 1) RONDE_RETURN_IF_ERROR(transport.Post(0, Pattern(64, round)));
-  }
-  const double round_trip_s = (Seconds() - start) / kRounds;
-  CONFORM(round_trip_s < 0.02, "a round trip took ", round_trip_s, " s: a wake-up was lost");
-  return Status::Ok();
-}
-
-Status SleepsUntilPosted(Transport& transport) {
-  constexpr double kIdleS = 0.4;
-  if (transport.rank() != 0) {
-    if (transport.rank() == 1) {
-      SleepFor(kIdleS);
-      return transport.Post(0, Pattern(5, 5));
-    }
-    return Status::Ok();
-  }
-  if (transport.size() < 2) return Status::Ok();
-  const double cpu_start = ThreadCpuSeconds();
-  const double start = Seconds();
-  std::vector<ControlMessage> messages;
-  RONDE_RETURN_IF_ERROR(PollFor(transport, 1, &messages));
-  const double waited = Seconds() - start;
-  const double cpu = ThreadCpuSeconds() - cpu_start;
-  CONFORM(waited < kIdleS + 2, waited, " s");
-  bool one_host = true;
-  for (int rank = 0; rank < transport.size(); ++rank) {
-    one_host = one_host && transport.host_id(rank) == transport.host_id(0);
-  }
-  CONFORM(cpu < kIdleS * (one_host ? 0.1 : 0.5), "an idle wait used ", cpu, " s of CPU time");
-  return Status::Ok();
-}
-
-Status WakesFromAnyThread(Transport& transport) {
-  // Rings left over from the cases before.
-  RONDE_RETURN_IF_ERROR(transport.WaitForRing(Deadline::After(0)));
-  double start = Seconds();
-  RONDE_RETURN_IF_ERROR(transport.WaitForRing(Deadline::After(0.1)));
-  CONFORM(Seconds() - start > 0.09, "returned without a ring");
-
-  start = Seconds();
-  std::thread ringer([&transport] {
-    SleepFor(0.1);
-    transport.Ring();
-  });
-  const Status status = transport.WaitForRing(Patience());
-  ringer.join();
-  RONDE_RETURN_IF_ERROR(status);
-  CONFORM(Seconds() - start < kPatienceS / 2);
-
-  transport.Ring();  // before the wait: must not be lost
-  start = Seconds();
-  RONDE_RETURN_IF_ERROR(transport.WaitForRing(Patience()));
-  CONFORM(Seconds() - start < kPatienceS / 2);
-  return Status::Ok();
-}
-
-Status LosesNoRing(Transport& transport) {
-  constexpr int kRings = 3000;
-  std::atomic<int> rung{0};
-  std::thread ringer([&] {
-    for (int i = 1; i <= kRings; ++i) {
-      rung.store(i);
-      transport.Ring();
-      if (i % 100 == 0) SleepFor(0.0002);
-    }
-  });
-  const Deadline deadline = Patience();
-  Status status;
-  while (status.ok() && rung.load() < kRings && !deadline.Expired()) {
-    status = transport.WaitForRing(deadline);
-  }
-  ringer.join();
-  RONDE_RETURN_IF_ERROR(status);
-  CONFORM(!deadline.Expired(), "a ring was lost");
   return Status::Ok();
 }
 
@@ -350,18 +179,13 @@ Status TimeoutNamesThePeer(Transport& transport) {
   return Barrier(transport);
 }
 
-constexpr ConformanceCase kCases[] = {
+constexpr ConformanceCase kDataCases[] = {
     {"KnowsItsPlace", KnowsItsPlace},
     {"KeepsOrderPerTag", KeepsOrderPerTag},
     {"MovesEverySize", MovesEverySize},
     {"SendsAndReceivesLargeBlocking", SendsAndReceivesLargeBlocking},
     {"ReportsWrongSize", ReportsWrongSize},
-    {"PostsReachEverybodyInOrder", PostsReachEverybodyInOrder},
     {"Barrier", Barrier},
-    {"AnswersQuickly", AnswersQuickly},
-    {"SleepsUntilPosted", SleepsUntilPosted},
-    {"WakesFromAnyThread", WakesFromAnyThread},
-    {"LosesNoRing", LosesNoRing},
     {"SharesRegionsOnOneHost", SharesRegionsOnOneHost},
     {"RefusesBadRegions", RefusesBadRegions},
     {"SplitsByColorAndKey", SplitsByColorAndKey},
@@ -371,7 +195,14 @@ constexpr ConformanceCase kCases[] = {
 
 }  // namespace
 
-std::span<const ConformanceCase> TransportConformanceCases() { return kCases; }
+std::span<const ConformanceCase> TransportConformanceCases() {
+  static const std::vector<ConformanceCase> cases = [] {
+    std::vector<ConformanceCase> all(std::begin(kDataCases), std::end(kDataCases));
+    all.insert(all.end(), TransportControlCases().begin(), TransportControlCases().end());
+    return all;
+  }();
+  return cases;
+}
 
 Status CheckAbort(Transport& transport) {
   RONDE_RETURN_IF_ERROR(Barrier(transport));
