@@ -19,17 +19,18 @@ thread_local long allocations_of_this_thread = 0;
 
 }  // namespace
 
-void* operator new(std::size_t size_bytes, const std::nothrow_t&) noexcept {
+// Not inlined: the compiler would take new and free for a mismatch.
+[[gnu::noinline]] void* operator new(std::size_t size_bytes, const std::nothrow_t&) noexcept {
   ++allocations_of_this_thread;
   return std::malloc(size_bytes == 0 ? 1 : size_bytes);
 }
-void* operator new(std::size_t size_bytes) {
+[[gnu::noinline]] void* operator new(std::size_t size_bytes) {
   void* memory = operator new(size_bytes, std::nothrow);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace ronde {
 namespace {
