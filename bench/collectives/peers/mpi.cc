@@ -1,6 +1,6 @@
-#include <mpi.h>
-
 #include <optional>
+
+#include <mpi.h>
 
 #include "bench/collectives/peers/peer_table.h"
 #include "core/base/strcat.h"
