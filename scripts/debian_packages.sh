@@ -2,7 +2,7 @@
 # The system part of ./dev setup.
 
 readonly DEBIAN_PACKAGES=(
-  g++ cmake ninja-build ccache
+  g++ cmake ninja-build pkgconf ccache
   libopenmpi-dev openmpi-bin libucx-dev libhwloc-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev

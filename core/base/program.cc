@@ -52,6 +52,13 @@ std::optional<int> ParseCommandLine(CLI::App& app, int argc, char** argv) {
     return ReportBadInput(
         app.get_name(), Status::InvalidArgument(
                             StrCat(FirstLine(error.what()), "; see ", app.get_name(), " --help")));
+  } catch (const CLI::ArgumentMismatch& error) {
+    // CLI11's own text repeats the flag's whole help; its name, which comes first, says enough.
+    const std::string text = error.what();
+    return ReportBadInput(
+        app.get_name(),
+        Status::InvalidArgument(StrCat(text.substr(0, text.find(':')), ": expected one value; see ",
+                                       app.get_name(), " --help")));
   } catch (const CLI::ParseError& error) {
     return ReportBadInput(app.get_name(), Status::InvalidArgument(FirstLine(error.what())));
   }

@@ -76,6 +76,13 @@ TEST(Config, UnknownVariableIsAnErrorButTheToolsOwnAreNot) {
   EXPECT_TRUE(FromOne("RONDE_CACHE=/somewhere").ok());
 }
 
+TEST(Config, VariableWithoutAnEqualsSignIsAnError) {
+  const Status status = FromOne("RONDE_HOST_ID").status();
+  EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(status.message(), HasSubstr("RONDE_HOST_ID has no '='"));
+  EXPECT_TRUE(FromOne("RONDE_HOST_ID=").ok());
+}
+
 TEST(Config, WrongFlagIsCalledByItsFlag) {
   Config config;
   const Status status = config.Set(Setting::kTimeoutS, "soon", SettingOrigin::kFlag);
