@@ -150,6 +150,10 @@ Result<Config> Config::FromVariables(std::span<const std::string> variables) {
       if (spec.environment == name) found = &spec;
     }
     if (found != nullptr) {
+      if (equals == std::string_view::npos) {
+        return Status::InvalidArgument(StrCat("environment variable ", name,
+                                              " has no '='; expected ", AcceptedValues(*found)));
+      }
       RONDE_RETURN_IF_ERROR(
           config.Set(found->id, text.substr(equals + 1), SettingOrigin::kEnvironment));
       continue;
