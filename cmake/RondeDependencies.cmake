@@ -38,5 +38,9 @@ if(NOT RONDE_TORCH_FRONTEND STREQUAL "OFF")
   include(RondeTorch)
   set(RONDE_HAS_TORCH ${RONDE_TORCH_FOUND})
 endif()
+if(RONDE_HAS_TORCH) # the trainer's image folders
+  pkg_check_modules(turbojpeg REQUIRED IMPORTED_TARGET libturbojpeg)
+  pkg_check_modules(png REQUIRED IMPORTED_TARGET libpng)
+endif()
 
 message(STATUS "Ronde: MPI ${RONDE_HAS_MPI}, CUDA ${RONDE_HAS_CUDA}, libtorch ${RONDE_HAS_TORCH}")

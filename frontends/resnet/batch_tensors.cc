@@ -20,4 +20,21 @@ void AddBatch(MetricSums& sums, double mean_loss, const torch::Tensor& logits,
   sums.images += images;
 }
 
+void AddValidationBatch(ValidationSums& sums, double mean_loss, const torch::Tensor& logits,
+                        const torch::Tensor& labels) {
+  const torch::NoGradGuard no_grad;
+  AddBatch(sums.all, mean_loss, logits, labels);
+  const torch::Tensor hits = logits.argmax(1).eq(labels).contiguous();
+  const auto* hit = hits.const_data_ptr<bool>();
+  const auto* label = labels.const_data_ptr<std::int64_t>();  // contiguous: see ToTensors
+  for (std::int64_t i = 0; i < labels.size(0); ++i) {
+    const auto of_class = static_cast<std::size_t>(label[i]);
+    sums.class_images[of_class] += 1;
+    sums.class_correct[of_class] += hit[i] ? 1 : 0;
+  }
+  if (!sums.has_top5()) return;
+  const torch::Tensor best = std::get<1>(logits.topk(kTopFive, 1));
+  sums.correct_top5 += best.eq(labels.unsqueeze(1)).sum().item<double>();
+}
+
 }  // namespace ronde

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace ronde {
 
@@ -31,13 +32,17 @@ struct EpochRecord {
   std::string algorithm;
   std::string phase;  ///< "minibatch" or "local"
   int workers = 1;
-  int local_steps = 1;       ///< H in the local phase, 1 in the minibatch phase
-  double learning_rate = 0;  ///< of the epoch's last step
+  std::string precision = "fp32";  ///< of the forward pass; weights are always fp32
+  int local_steps = 1;             ///< H in the local phase, 1 in the minibatch phase
+  double learning_rate = 0;        ///< of the epoch's last step
   std::int64_t steps = 0;
   double train_loss = 0;
   double train_top1 = 0;
   std::optional<double> validation_loss;  ///< empty where the epoch was not evaluated
   std::optional<double> validation_top1;
+  std::optional<double> validation_top5;  ///< empty also where there are 5 classes or fewer
+  /// By label; empty for a class without validation images.
+  std::vector<std::optional<double>> validation_per_class;
   double images_per_second = 0;  ///< of all workers
   double seconds = 0;            ///< training only
   StepSeconds parts;
@@ -47,6 +52,9 @@ struct EpochRecord {
   std::uint64_t bytes_on_wire = 0;       ///< sent to peers while training
   std::uint64_t bytes_evaluation = 0;    ///< payload of evaluation, also of the summed figures
   std::int64_t synchronizations = 0;     ///< averages of gradients or weights
+  /// ||w - mean(w)|| / ||mean(w)||, mean over the epoch's averages and over workers; empty where
+  /// weights were not averaged.
+  std::optional<double> worker_divergence;
 };
 
 }  // namespace ronde

@@ -75,9 +75,9 @@ void Evaluation::Recalibrate(const Dataset& training, std::vector<std::int64_t> 
   AverageStatistics(session_, model);
 }
 
-MetricSums Evaluation::Run(const Dataset& validation) {
+ValidationSums Evaluation::Run(const Dataset& validation) {
   const torch::NoGradGuard no_grad;
-  MetricSums sums;
+  ValidationSums sums(validation.traits().classes);
   BatchLoader loader(validation,
                      ValidationShard(validation.size(), session_.size(), session_.rank()),
                      batch_size_, std::nullopt);
@@ -85,11 +85,11 @@ MetricSums Evaluation::Run(const Dataset& validation) {
     const BatchTensors tensors = ToTensors(*batch, validation.traits());
     const torch::Tensor logits = replica_.model()->forward(tensors.images);
     const double loss = torch::cross_entropy_loss(logits, tensors.labels).item<double>();
-    AddBatch(sums, loss, logits, tensors.labels);
+    AddValidationBatch(sums, loss, logits, tensors.labels);
   }
-  Result<MetricSums> all = SumOverRanks(session_, "evaluation/figures", sums);
+  Result<ValidationSums> all = SumOverRanks(session_, "evaluation/figures", sums);
   ThrowIfError(all.status());
-  return all.value();
+  return std::move(all).value();
 }
 
 }  // namespace ronde

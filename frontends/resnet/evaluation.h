@@ -24,7 +24,7 @@ class Evaluation {
   Evaluation& operator=(const Evaluation&) = delete;
 
   /// Collective: every validation image once, over all ranks. Errors: Error.
-  [[nodiscard]] MetricSums Run(const Dataset& validation);
+  [[nodiscard]] ValidationSums Run(const Dataset& validation);
 
  private:
   void Recalibrate(const Dataset& training, std::vector<std::int64_t> images);

@@ -16,6 +16,15 @@ using Json = nlohmann::ordered_json;
 
 Json OrNull(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
 
+Json PerClassJson(const EpochRecord& record) {
+  if (!record.validation_loss) return nullptr;
+  Json accuracies = Json::array();
+  for (const std::optional<double>& accuracy : record.validation_per_class) {
+    accuracies.push_back(OrNull(accuracy));
+  }
+  return accuracies;
+}
+
 Json SettingsJson(const Config& config) {
   Json settings = Json::object();
   for (const SettingSpec& spec : Settings()) {
@@ -45,6 +54,7 @@ std::string ConfigJson(const TrainOptions& options, const RunFacts& facts) {
   json["parameters"] = facts.parameters;
   json["dataset"] = options.dataset;
   json["data_dir"] = options.data_dir;
+  json["image_size"] = options.dataset == "imagefolder" ? Json(options.image_size) : Json(nullptr);
   json["training_images"] = facts.training_images;
   json["validation_images"] = facts.validation_images;
   json["epochs"] = options.epochs;
@@ -59,6 +69,7 @@ std::string ConfigJson(const TrainOptions& options, const RunFacts& facts) {
   json["seed"] = options.seed;
   json["threads"] = facts.threads;
   json["device"] = "cpu";
+  json["precision"] = options.precision;
   json["evaluate_every"] = options.evaluate_every;
   json["settings"] = SettingsJson(options.config);
   return json.dump();
@@ -71,6 +82,7 @@ std::string EpochJson(const EpochRecord& record) {
   json["algorithm"] = record.algorithm;
   json["phase"] = record.phase;
   json["workers"] = record.workers;
+  json["precision"] = record.precision;
   json["local_steps"] = record.local_steps;
   json["learning_rate"] = record.learning_rate;
   json["steps"] = record.steps;
@@ -78,6 +90,8 @@ std::string EpochJson(const EpochRecord& record) {
   json["train_top1"] = record.train_top1;
   json["validation_loss"] = OrNull(record.validation_loss);
   json["validation_top1"] = OrNull(record.validation_top1);
+  json["validation_top5"] = OrNull(record.validation_top5);
+  json["validation_per_class"] = PerClassJson(record);
   json["images_per_second"] = record.images_per_second;
   json["seconds"] = record.seconds;
   json["seconds_data"] = record.parts.data;
@@ -91,6 +105,7 @@ std::string EpochJson(const EpochRecord& record) {
   json["bytes_on_wire"] = record.bytes_on_wire;
   json["bytes_evaluation"] = record.bytes_evaluation;
   json["synchronizations"] = record.synchronizations;
+  json["worker_divergence"] = OrNull(record.worker_divergence);
   return json.dump();
 }
 

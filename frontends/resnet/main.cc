@@ -11,6 +11,7 @@
 
 #include "core/base/log.h"
 #include "core/base/program.h"
+#include "core/base/strcat.h"
 #include "core/comm/topology.h"
 #include "frontends/resnet/options.h"
 #include "frontends/resnet/run_output.h"
@@ -61,15 +62,22 @@ Status Train(Session& session, const TrainOptions& options, const TrainingData& 
   }
 }
 
-// One line for one failure: the rank that failed says it, and rank 0 what nobody else can.
+// Where several ranks fail at once, the engine agrees on one cause: is it this rank's?
+bool IsThisRanks(const Status& agreed, const Status& failure, int rank) {
+  return agreed.ok() || agreed.message() == failure.message() ||
+         agreed.message() == StrCat("rank ", rank, ": ", failure.message());
+}
+
+// One line for one failure: the rank that failed (first) says it, and rank 0 what nobody else can.
 int EndWithFailure(Session& session, const Status& failure) {
   const bool is_mine = session.status().ok();
+  if (is_mine) session.Abort(failure);
+  const Status agreed = session.Shutdown();
   const bool said_elsewhere = failure.code() == StatusCode::kAborted;
-  if (is_mine || (session.rank() == 0 && !said_elsewhere)) {
+  if (is_mine ? IsThisRanks(agreed, failure, session.rank())
+              : session.rank() == 0 && !said_elsewhere) {
     std::fprintf(stderr, "%s: %s\n", kProgramName, failure.message().c_str());
   }
-  if (is_mine) session.Abort(failure);
-  static_cast<void>(session.Shutdown());  // the failure is known already
   return ExitCodeFor(failure);
 }
 

@@ -52,8 +52,10 @@ Status CheckOtherFlags(const TrainOptions& options, const WasGiven& was_given) {
        "remove it, or use --schedule step"},
       {cifar_style, "--width", StrCat("--model ", options.model),
        "remove it, or use --model resnet8 or resnet20"},
-      {options.dataset == "fashion-mnist", "--data-dir", StrCat("--dataset ", options.dataset),
-       "remove it, or use --dataset fashion-mnist"}};
+      {options.dataset != "synthetic", "--data-dir", StrCat("--dataset ", options.dataset),
+       "remove it, or use --dataset fashion-mnist, cifar10, cifar100 or imagefolder"},
+      {options.dataset == "imagefolder", "--image-size", StrCat("--dataset ", options.dataset),
+       "remove it, or use --dataset imagefolder"}};
   return CheckMeanings(meanings, was_given);
 }
 
@@ -69,6 +71,17 @@ Status CheckSwitchEpoch(TrainOptions& options, const AlgorithmFlags& algorithm) 
   return Status::Ok();
 }
 
+Status CompleteDataDir(TrainOptions& options) {
+  if (!options.data_dir.empty() || options.dataset == "synthetic") return Status::Ok();
+  if (options.dataset != "fashion-mnist") {
+    return Status::InvalidArgument(StrCat("--dataset ", options.dataset,
+                                          ": expected --data-dir, got none; name the folder that "
+                                          "has its files with --data-dir DIR"));
+  }
+  options.data_dir = kFashionMnistDirectory;
+  return Status::Ok();
+}
+
 }  // namespace
 
 Status CheckAndComplete(TrainOptions& options, const AlgorithmFlags& algorithm,
@@ -81,7 +94,7 @@ Status CheckAndComplete(TrainOptions& options, const AlgorithmFlags& algorithm,
         "--device cuda: this ronde-train trains on CPUs only; use --device cpu or auto");
   }
   if (options.local_batch_size == 0) options.local_batch_size = options.batch_size;
-  if (options.data_dir.empty()) options.data_dir = kFashionMnistDirectory;
+  RONDE_RETURN_IF_ERROR(CompleteDataDir(options));
   return options.config.SetProgramDefault(Setting::kReproducible, "on");
 }
 

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "core/base/program.h"
+#include "core/base/strcat.h"
 #include "frontends/resnet/data/fashion_mnist.h"
 #include "frontends/resnet/option_flags.h"
 #include "frontends/resnet/option_rules.h"
@@ -16,6 +17,7 @@ namespace {
 
 constexpr int kMaxWidth = 4096;
 constexpr int kMaxThreads = 4096;
+constexpr int kMaxImageSize = 512;
 constexpr double kMaxCount = 1e15;
 
 void AddAlgorithmFlags(OptionFlags& flags, TrainOptions& options,
@@ -50,9 +52,14 @@ void AddModelAndDataFlags(OptionFlags& flags, TrainOptions& options) {
                "8 and 20 for small images, 18 to 101 as torchvision's");
   flags.Integer("--width", options.width, {.lowest = 1, .highest = kMaxWidth},
                 "channels of the first stage of resnet8 and resnet20");
-  flags.Choice("--dataset", options.dataset, {"fashion-mnist", "synthetic"}, "the images");
-  flags.Path("--data-dir", options.data_dir, "DIR", "folder of fashion-mnist's four files",
-             kFashionMnistDirectory);
+  flags.Choice("--dataset", options.dataset,
+               {"fashion-mnist", "cifar10", "cifar100", "imagefolder", "synthetic"},
+               "the images; imagefolder: DIR/train/CLASS/*.jpg|jpeg|png and DIR/val/CLASS/...");
+  flags.Path("--data-dir", options.data_dir, "DIR",
+             "folder of the data set's files; of cifar10 and cifar100 the binary version",
+             StrCat("fashion-mnist: ", kFashionMnistDirectory));
+  flags.Integer("--image-size", options.image_size, {.lowest = 8, .highest = kMaxImageSize},
+                "imagefolder: pixels per side to which images are scaled");
   flags.Integer("--limit-train", options.limit_train,
                 {.lowest = 1, .highest = kMaxCount, .shown_default = "all"},
                 "use only the first N training images");
@@ -87,6 +94,8 @@ void AddMachineAndOutputFlags(OptionFlags& flags, TrainOptions& options) {
                 {.lowest = 1, .highest = kMaxThreads, .shown_default = "cores / ranks of the host"},
                 "compute threads per rank");
   flags.Choice("--device", options.device, {"auto", "cpu", "cuda"}, "where to compute");
+  flags.Choice("--precision", options.precision, {"fp32", "bf16"},
+               "of forward pass and loss in training; weights, averages and evaluation are fp32");
   flags.Group("Output");
   flags.Path("--log-json", options.log_json, "FILE", "write one JSON object per epoch");
   flags.Path("--plot", options.plot, "FILE", "draw loss and accuracy per epoch (.png)");

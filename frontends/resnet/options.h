@@ -37,6 +37,7 @@ struct TrainOptions {
   int width = 16;
   std::string dataset = "fashion-mnist";
   std::string data_dir;
+  int image_size = 32;  ///< of imagefolder
   std::int64_t limit_train = 0;
   std::int64_t limit_validation = 0;
 
@@ -53,6 +54,7 @@ struct TrainOptions {
 
   int threads = 0;  ///< 0: cores of the host / ranks on it
   std::string device = "auto";
+  std::string precision = "fp32";
   std::string log_json;
   std::string plot;
   std::string save;

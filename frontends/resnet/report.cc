@@ -18,6 +18,8 @@ struct Total {
   double seconds_evaluation = 0;
   std::uint64_t bytes = 0;
   std::int64_t synchronizations = 0;
+  double divergence_sum = 0;
+  std::int64_t averages = 0;  // of weights
   double train_top1 = 0;
   std::optional<double> validation_top1;
 };
@@ -29,6 +31,11 @@ void AddEpoch(Total& total, const EpochRecord& record) {
   total.seconds_evaluation += record.seconds_evaluation;
   total.bytes += record.bytes_communicated;
   total.synchronizations += record.synchronizations;
+  if (record.worker_divergence) {
+    const std::int64_t averages = record.synchronizations;
+    total.divergence_sum += *record.worker_divergence * static_cast<double>(averages);
+    total.averages += averages;
+  }
   total.train_top1 = record.train_top1;
   if (record.validation_top1) total.validation_top1 = record.validation_top1;
 }
@@ -53,6 +60,12 @@ std::string Fixed(double value, int digits) {
   return out.str();
 }
 
+std::string Scientific(double value) {
+  std::ostringstream out;
+  out << std::scientific << std::setprecision(2) << value;
+  return out.str();
+}
+
 std::string Share(double part, const Total& total) {
   const double percent = total.seconds > 0 ? 100 * part / total.seconds : 0;
   return Fixed(part, 1) + " (" + Fixed(percent, 0) + "%)";
@@ -73,6 +86,9 @@ Row RowOf(const Total& total) {
           Fixed(total.seconds_evaluation, 1),
           FormatBytes(total.bytes),
           std::to_string(total.synchronizations),
+          total.averages > 0
+              ? Scientific(total.divergence_sum / static_cast<double>(total.averages))
+              : "-",
           Fixed(100 * total.train_top1, 2) + "%",
           total.validation_top1 ? Fixed(100 * *total.validation_top1, 2) + "%" : "-"};
 }
@@ -91,11 +107,11 @@ std::string FormatBytes(std::uint64_t bytes) {
 }
 
 std::string FormatReport(std::span<const EpochRecord> records) {
-  // Transposed, the phases side by side: thirteen columns would not fit a terminal.
-  const Row head = {"phase",           "epochs",         "training s",       "  data",
-                    "  forward",       "  backward",     "  optimizer",      "  communication",
-                    "evaluation s",    "bytes per rank", "synchronizations", "train top-1",
-                    "validation top-1"};
+  // Transposed, the phases side by side: fourteen columns would not fit a terminal.
+  const Row head = {"phase",        "epochs",          "training s",       "  data",
+                    "  forward",    "  backward",      "  optimizer",      "  communication",
+                    "evaluation s", "bytes per rank",  "synchronizations", "worker divergence",
+                    "train top-1",  "validation top-1"};
   std::vector<Row> columns = {head};
   for (const Total& total : TotalsByPhase(records)) columns.push_back(RowOf(total));
   std::ostringstream out;

@@ -106,6 +106,7 @@ EpochRecord Trainer::RunEpoch(int epoch) {
   record.algorithm = options_.algorithm;
   record.phase = Name(replica_.algorithm().phase(first_step + 1));
   record.workers = session_.size();
+  record.precision = options_.precision;
   record.local_steps = IsLocal(epoch) ? options_.local_steps : 1;
   record.steps = sampler.steps();
   progress_.StartEpoch(epoch, record.steps, batch_size * session_.size());
@@ -113,8 +114,9 @@ EpochRecord Trainer::RunEpoch(int epoch) {
   const std::vector<std::int64_t> images = sampler.Shard(epoch, session_.rank());
   const SessionCounters before = session_.counters();
   MetricSums sums;
-  TrainEpoch({session_, replica_, *data_.training, schedule_, progress_, clock_}, images,
-             batch_size, {options_.seed, epoch}, first_step, record, sums);
+  TrainEpoch({session_, replica_, *data_.training, schedule_, progress_, clock_,
+              /*in_bf16=*/options_.precision == "bf16"},
+             images, batch_size, {options_.seed, epoch}, first_step, record, sums);
   const SessionCounters after = session_.counters();
   record.images_per_second =
       static_cast<double>(record.steps * batch_size * session_.size()) / record.seconds;
@@ -127,6 +129,11 @@ EpochRecord Trainer::RunEpoch(int epoch) {
   ThrowIfError(all.status());
   record.train_loss = all.value().mean_loss();
   record.train_top1 = all.value().top1();
+  if (record.worker_divergence) {  // on all ranks or on none
+    Result<double> mean = MeanOverRanks(session_, "training/divergence", *record.worker_divergence);
+    ThrowIfError(mean.status());
+    record.worker_divergence = mean.value();
+  }
   if (IsEvaluated(options_, epoch)) Evaluate(images, record);
   record.bytes_evaluation = session_.counters().payload_bytes - after.payload_bytes;
   return record;
@@ -138,9 +145,11 @@ void Trainer::Evaluate(const std::vector<std::int64_t>& images, EpochRecord& rec
   {
     Evaluation evaluation(session_, replica_, options_, *data_.training, images,
                           /*weights_agree=*/!IsLocal(record.epoch));
-    const MetricSums sums = evaluation.Run(*data_.validation);
-    record.validation_loss = sums.mean_loss();
-    record.validation_top1 = sums.top1();
+    const ValidationSums sums = evaluation.Run(*data_.validation);
+    record.validation_loss = sums.all.mean_loss();
+    record.validation_top1 = sums.all.top1();
+    record.validation_top5 = sums.top5();
+    record.validation_per_class = sums.per_class();
   }
   record.seconds_evaluation = watch.Lap();
 }

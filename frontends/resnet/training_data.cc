@@ -13,6 +13,7 @@ Result<TrainingData> LoadTrainingData(const TrainOptions& options, int workers) 
   request.directory = options.data_dir;
   request.limit = options.limit_train;
   request.seed = options.seed;
+  request.image_size = options.image_size;
   request.large_images = options.model != "resnet8" && options.model != "resnet20";
   TrainingData data;
   RONDE_ASSIGN_OR_RETURN(data.training, LoadDataset(request));

@@ -37,11 +37,12 @@ class Dataset {
 };
 
 struct DatasetRequest {
-  std::string name;       ///< "fashion-mnist" or "synthetic"
-  std::string directory;  ///< of fashion-mnist's four files
+  std::string name;       ///< "fashion-mnist", "cifar10", "cifar100", "imagefolder", "synthetic"
+  std::string directory;  ///< of the data set's files
   Split split = Split::kTraining;
   std::int64_t limit = 0;     ///< only the first so many images; 0: all
   std::uint64_t seed = 1;     ///< of synthetic images
+  int image_size = 32;        ///< imagefolder: height and width to which images are scaled
   bool large_images = false;  ///< synthetic: 3x224x224, 1000 classes; else 3x32x32, 10 classes
 };
 

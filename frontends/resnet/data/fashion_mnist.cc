@@ -1,12 +1,12 @@
 #include "frontends/resnet/data/fashion_mnist.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <utility>
 #include <vector>
 
 #include "core/base/strcat.h"
 #include "frontends/resnet/data/idx.h"
+#include "frontends/resnet/data/stored_images.h"
 
 namespace ronde {
 namespace {
@@ -14,28 +14,6 @@ namespace {
 constexpr int kSide = 28;
 constexpr int kClasses = 10;
 constexpr DatasetTraits kTraits = {1, kSide, kSide, kClasses, {0.2860F, 0, 0}, {0.3530F, 1, 1}};
-
-class FashionMnist final : public Dataset {
- public:
-  FashionMnist(std::vector<std::uint8_t> pixels, std::vector<std::uint8_t> labels,
-               std::int64_t size)
-      : pixels_(std::move(pixels)), labels_(std::move(labels)), size_(size) {}
-
-  [[nodiscard]] const DatasetTraits& traits() const override { return kTraits; }
-  [[nodiscard]] std::int64_t size() const override { return size_; }
-  [[nodiscard]] int Label(std::int64_t index) const override {
-    return labels_[static_cast<std::size_t>(index)];
-  }
-  void ReadImage(std::int64_t index, std::span<std::uint8_t> out) const override {
-    const std::uint8_t* image = pixels_.data() + index * kTraits.pixels();
-    std::copy_n(image, kTraits.pixels(), out.data());
-  }
-
- private:
-  std::vector<std::uint8_t> pixels_;
-  std::vector<std::uint8_t> labels_;
-  std::int64_t size_;
-};
 
 // The compressed file where it exists, else the plain one.
 Result<std::string> FindFile(const std::string& directory, const std::string& name) {
@@ -85,10 +63,9 @@ Result<std::unique_ptr<Dataset>> LoadFashionMnist(const std::string& directory, 
   RONDE_ASSIGN_OR_RETURN(IdxArray labels, ReadIdx(labels_path, 1));
   RONDE_RETURN_IF_ERROR(CheckShape(images_path, images, labels_path, labels));
 
-  const std::int64_t count = images.dimensions[0];
-  const std::int64_t size = limit > 0 ? std::min(limit, count) : count;
-  return std::unique_ptr<Dataset>(
-      std::make_unique<FashionMnist>(std::move(images.values), std::move(labels.values), size));
+  ImageStore store{kTraits, std::move(images.values), {}};
+  store.labels.assign(labels.values.begin(), labels.values.end());
+  return MakeStoredImages(std::move(store), limit);
 }
 
 }  // namespace ronde

@@ -65,6 +65,12 @@ Result<std::vector<std::uint8_t>> ReadValues(gzFile_s* file, const std::string& 
     return Bad(path, StrCat("holds more than the ", expected,
                             " bytes of data that its header announces; fetch the file again"));
   }
+  int error = Z_OK;
+  gzerror(file, &error);  // where the file is compressed, the end of its data has a checksum
+  if (error != Z_OK && error != Z_STREAM_END) {
+    return Bad(path,
+               "truncated or damaged: its checksum is missing or wrong; fetch the file again");
+  }
   return values;
 }
 

@@ -30,7 +30,8 @@ PhasedAlgorithm::PhasedAlgorithm(std::string_view name, const TrainingContext& c
       switch_step_(CheckedSwitchStep(options.switch_step)),
       distributed_(context.session, context.optimizer, context.module),
       averager_(context.session, context.parameters, {options.local_steps, switch_step_},
-                {options.momentum, &context.optimizer}) {}
+                {options.momentum, &context.optimizer}),
+      divergence_(context.parameters) {}
 
 Phase PhasedAlgorithm::phase(std::int64_t step) const {
   return step <= switch_step_ ? Phase::kMinibatch : Phase::kLocal;
@@ -48,8 +49,12 @@ StepReport PhasedAlgorithm::FinishStep(std::int64_t step, double learning_rate) 
   }
   report.seconds_optimizer += SecondsOf([this] { distributed_.Step(); });
   if (!averager_.schedule().Due(step)) return report;
+  report.seconds_optimizer += SecondsOf([this] { divergence_.Remember(); });
   report.seconds_communication += SecondsOf([&] { averager_.Step(step); });
-  report.seconds_optimizer += SecondsOf([&] { AfterAverage(learning_rate); });
+  report.seconds_optimizer += SecondsOf([&] {
+    report.worker_divergence = divergence_.Measure();
+    AfterAverage(learning_rate);
+  });
   report.synchronized = true;
   return report;
 }

@@ -5,6 +5,7 @@
 #include "frontends/torch/algorithms/training_algorithm.h"
 #include "frontends/torch/distributed_optimizer.h"
 #include "frontends/torch/model_averager.h"
+#include "frontends/torch/worker_divergence.h"
 
 namespace ronde {
 
@@ -36,6 +37,7 @@ class PhasedAlgorithm : public TrainingAlgorithm {
   std::int64_t switch_step_;
   DistributedOptimizer distributed_;
   ModelAverager averager_;
+  WorkerDivergence divergence_;
 };
 
 }  // namespace ronde

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -34,6 +35,8 @@ struct StepReport {
   double seconds_optimizer = 0;      ///< the optimizer's step and the algorithm's own arithmetic
   double seconds_communication = 0;  ///< exposed: waiting for gradients or for the average
   bool synchronized = false;         ///< gradients or weights were averaged in this step
+  /// ||w - mean(w)|| / ||mean(w)|| of this rank, in steps that average the weights.
+  std::optional<double> worker_divergence;
 };
 
 /// One way of training K workers together. Steps count from 1 and run across epochs:

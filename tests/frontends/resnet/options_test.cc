@@ -54,6 +54,7 @@ TEST(TrainOptions, DefaultsAreTheContract) {
   EXPECT_EQ(options.slow_lr, 1);
   EXPECT_EQ(options.momentum_at_average, "keep");
   EXPECT_EQ(options.bn_at_evaluation, "average");
+  EXPECT_EQ(options.precision, "fp32");
   EXPECT_TRUE(options.config.GetSwitch(Setting::kReproducible));
 }
 
@@ -96,8 +97,21 @@ TEST(TrainOptions, RefusesFlagsWithoutMeaningForModelDataOrSchedule) {
   EXPECT_THAT(Refused({"--model", "resnet50", "--width", "8"}), HasSubstr("--model resnet50"));
   EXPECT_THAT(Refused({"--dataset", "synthetic", "--data-dir", "x"}),
               HasSubstr("--dataset synthetic"));
+  EXPECT_THAT(Refused({"--dataset", "cifar10", "--data-dir", "x", "--image-size", "32"}),
+              HasSubstr("--image-size has no meaning for --dataset cifar10"));
   EXPECT_THAT(Refused({"--schedule", "cosine", "--milestones", "3"}),
               HasSubstr("--schedule cosine"));
+}
+
+TEST(TrainOptions, OnlyFashionMnistHasAFolderByDefault) {
+  EXPECT_THAT(Accepted({}).data_dir, HasSubstr("fashion-mnist"));
+  EXPECT_EQ(Accepted({"--dataset", "synthetic"}).data_dir, "");
+  for (const char* dataset : {"cifar10", "cifar100", "imagefolder"}) {
+    EXPECT_THAT(Refused({"--dataset", dataset}),
+                AllOf(HasSubstr(dataset), HasSubstr("--data-dir")));
+    EXPECT_EQ(Accepted({"--dataset", dataset, "--data-dir", "x"}).data_dir, "x");
+  }
+  EXPECT_EQ(Accepted({"--dataset", "imagefolder", "--data-dir", "x"}).image_size, 32);
 }
 
 TEST(TrainOptions, RefusesSwitchEpochsPastTheEnd) {
@@ -116,7 +130,8 @@ TEST(TrainOptions, RefusesBadValuesAndNamesThem) {
       {"--slow-lr", "0"},          {"--algorithm", "hogwild"}, {"--model", "resnet152"},
       {"--dataset", "imagenet"},   {"--schedule", "linear"},   {"--milestones", "30,20"},
       {"--milestones", "x"},       {"--device", "tpu"},        {"--progress", "loud"},
-      {"--weight-decay-bn", "no"}, {"--threads", "0"},         {"--timeout-s", "soon"}};
+      {"--weight-decay-bn", "no"}, {"--threads", "0"},         {"--timeout-s", "soon"},
+      {"--precision", "fp16"},     {"--image-size", "7"}};
   for (const auto& [flag, value] : bad) {
     EXPECT_THAT(Refused({flag, value}), AllOf(HasSubstr(flag), HasSubstr(value)));
   }

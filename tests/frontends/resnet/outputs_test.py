@@ -28,6 +28,19 @@ class SavedModel(TrainerTestCase):
         self.assertTrue(all(torch.isfinite(tensor).all() for tensor in state.values()))
         self.assertFalse(os.path.exists(path + ".tmp"))
 
+    @unittest.skipUnless(HAS_TORCH, "this Python has no torch")
+    def test_weights_are_fp32_whatever_the_precision(self):
+        import torch
+
+        for precision in ("fp32", "bf16"):
+            path = self.path("model.pt")
+            done = run(TINY + ["--epochs", "1", "--save", path, "--precision", precision])
+            self.assertEqual(done.returncode, 0, done.stderr)
+            state = torch.load(path, weights_only=True)
+            kinds = {tensor.dtype for name, tensor in state.items()
+                     if not name.endswith("num_batches_tracked")}
+            self.assertEqual(kinds, {torch.float32})
+
 
 class Plot(TrainerTestCase):
     ARGUMENTS = TINY + ["--algorithm", "post-local", "--epochs", "2", "--switch-epoch", "1"]

@@ -32,6 +32,15 @@ TEST(FormatReport, AddsUpEachPhaseAndTheWhole) {
   }
 }
 
+TEST(FormatReport, WeighsTheDivergenceByAverages) {
+  std::vector<EpochRecord> records = {Record("minibatch", 10, 100), Record("local", 8, 30),
+                                      Record("local", 8, 10)};
+  EXPECT_THAT(FormatReport(records), Not(HasSubstr("e-02")));
+  records[1].worker_divergence = 0.02;
+  records[2].worker_divergence = 0.06;
+  EXPECT_THAT(FormatReport(records), HasSubstr("3.00e-02"));
+}
+
 TEST(FormatReport, HasOneColumnForOnePhase) {
   const std::vector<EpochRecord> records = {Record("local", 8, 12)};
   EXPECT_THAT(FormatReport(records), Not(HasSubstr("all")));

@@ -9,6 +9,7 @@ import unittest
 TRAIN = os.environ["RONDE_TEST_TRAIN"]
 RONDERUN = os.environ["RONDE_TEST_RONDERUN"]
 HAS_MPI = os.environ["RONDE_TEST_HAS_MPI"] == "1"
+WORKER_COUNTS = [0, 2] if HAS_MPI else [0]  # 0: the program bare, without ronderun
 
 # ResNet-8 of width 4 on 130 + 33 images: an epoch takes a fraction of a second.
 TINY = ["--dataset", "synthetic", "--model", "resnet8", "--width", "4", "--batch-size", "8",
@@ -62,6 +63,19 @@ class TrainerTestCase(unittest.TestCase):
             events = [json.loads(line) for line in file]
         self.assertEqual(events[0]["event"], "config")
         return events[0], events[1:]
+
+    def check_refused(self, arguments, *texts, worker_counts=None):
+        """One line with `texts`, exit code 2, and nothing else."""
+        for count in worker_counts or WORKER_COUNTS:
+            with self.subTest(arguments=arguments, workers=count):
+                done = run(arguments, count, timeout=30)
+                lines = [line for line in done.stderr.splitlines()
+                         if not line.startswith("ronderun:")]
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertEqual(len(lines), 1, done.stderr)
+                self.assertEqual(done.stdout, "")
+                for text in texts:
+                    self.assertIn(text, lines[0])
 
     def trained_weights(self, arguments, workers=0):
         """The bytes of the saved model."""

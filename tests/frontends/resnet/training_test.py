@@ -6,9 +6,10 @@ from trainer_runs import (ALGORITHMS, HAS_MPI, TINY, TINY_BATCH, TINY_PARAMETERS
                           TrainerTestCase, run)
 
 EPOCH_KEYS = set("""event epoch algorithm phase workers local_steps learning_rate train_loss
-train_top1 validation_loss validation_top1 images_per_second seconds seconds_data seconds_forward
-seconds_backward seconds_optimizer seconds_communication seconds_communication_total
-bytes_communicated bytes_on_wire bytes_evaluation synchronizations""".split())
+train_top1 validation_loss validation_top1 validation_top5 validation_per_class
+images_per_second seconds seconds_data seconds_forward seconds_backward seconds_optimizer
+seconds_communication seconds_communication_total bytes_communicated bytes_on_wire
+bytes_evaluation synchronizations worker_divergence precision""".split())
 
 EPOCHS = 3
 WORKER_COUNTS = [0, 2] if HAS_MPI else [0]
@@ -29,6 +30,15 @@ class EpochRows(TrainerTestCase):
         for key in ("train_top1", "validation_top1"):
             self.assertTrue(0 <= row[key] <= 1, row[key])
         self.check_seconds(row)
+
+    def check_divergence(self, row, workers):
+        divergence = row["worker_divergence"]
+        if row["phase"] == "minibatch":
+            self.assertIsNone(divergence)
+        elif workers == 1:
+            self.assertEqual(divergence, 0)
+        else:
+            self.assertTrue(1e-6 < divergence < 1, divergence)
 
     def expected_synchronizations(self, algorithm, number, steps):
         """H = 3 and, with two phases, T = 1; the window crosses epochs."""
@@ -56,6 +66,23 @@ class EpochRows(TrainerTestCase):
                         self.assertEqual(row["bytes_communicated"],
                                          4 * TINY_PARAMETERS * averages)
                         self.assertGreater(row["bytes_evaluation"], 0)
+                        self.check_divergence(row, workers)
+
+    def test_an_epoch_without_an_average_has_no_divergence(self):
+        for count in WORKER_COUNTS:
+            _, rows = self.train(TINY + ["--algorithm", "local", "--local-steps", "1000",
+                                         "--epochs", "1"], count)
+            self.assertIsNone(rows[0]["worker_divergence"])
+
+    def test_bf16_trains(self):
+        for count in WORKER_COUNTS:
+            config, rows = self.train(TINY + ["--epochs", "10", "--reference-lr", "4",
+                                              "--precision", "bf16"], count)
+            self.assertEqual(config["precision"], "bf16")
+            self.assertEqual({row["precision"] for row in rows}, {"bf16"})
+            self.assertLess(rows[-1]["train_loss"], 0.6 * rows[0]["train_loss"])
+            steps = TINY_TRAIN // (max(1, count) * TINY_BATCH)
+            self.assertEqual(rows[0]["bytes_communicated"], 4 * TINY_PARAMETERS * steps)
 
     def test_loss_falls(self):
         _, rows = self.train(TINY + ["--epochs", "5"])
@@ -74,7 +101,8 @@ class EpochRows(TrainerTestCase):
 
     def test_table_names_every_phase(self):
         self.train(TINY + ["--algorithm", "post-local", "--epochs", "2", "--switch-epoch", "1"])
-        for word in ("minibatch", "local", "all", "forward", "communication", "synchronizations"):
+        for word in ("minibatch", "local", "all", "forward", "communication", "synchronizations",
+                     "worker divergence"):
             self.assertIn(word, self.output)
 
     def test_progress_off_is_silent(self):
@@ -89,8 +117,14 @@ class SameBits(TrainerTestCase):
 
     def test_runs_repeat(self):
         for count in WORKER_COUNTS:
-            flags = ["--algorithm", "post-local", "--switch-epoch", "1", "--epochs", "2"]
-            self.check_same(flags, flags, count)
+            for precision in ("fp32", "bf16"):
+                flags = ["--algorithm", "post-local", "--switch-epoch", "1", "--epochs", "2",
+                         "--precision", precision]
+                self.check_same(flags, flags, count)
+
+    def test_precision_matters(self):
+        self.assertNotEqual(self.trained_weights(TINY + ["--epochs", "1"]),
+                            self.trained_weights(TINY + ["--epochs", "1", "--precision", "bf16"]))
 
     def test_seeds_matter(self):
         self.assertNotEqual(self.trained_weights(TINY + ["--epochs", "1"]),

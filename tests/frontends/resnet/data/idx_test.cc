@@ -64,6 +64,19 @@ TEST(ReadIdx, NamesACompressedFileThatWasCutOff) {
   EXPECT_THAT(ErrorOf(folder.File("f.gz"), 1), HasSubstr("truncated or damaged"));
 }
 
+TEST(ReadIdx, RefusesACompressedFileWhoseChecksumIsMissingOrWrong) {
+  const TemporaryFolder folder;
+  const std::string path = folder.File("f.gz");
+  WriteGzip(path, IdxBytes(0x801, {3}, {1, 2, 3}));
+  const auto size = static_cast<std::streamoff>(std::filesystem::file_size(path));
+  // The last eight bytes are the checksum and the size.
+  std::fstream(path, std::ios::in | std::ios::out | std::ios::binary).seekp(size - 8).put('\x5a');
+  EXPECT_THAT(ErrorOf(path, 1), HasSubstr("fetch the file again"));
+  WriteGzip(path, IdxBytes(0x801, {3}, {1, 2, 3}));
+  std::filesystem::resize_file(path, static_cast<std::uintmax_t>(size - 4));
+  EXPECT_THAT(ErrorOf(path, 1), HasSubstr("checksum is missing or wrong"));
+}
+
 TEST(ReadIdx, DoesNotAllocateWhatADamagedHeaderClaims) {
   const TemporaryFolder folder;
   WritePlain(folder.File("f"), IdxBytes(0x802, {0xFFFFFFFF, 0xFFFFFFFF}, {1}));

@@ -1,0 +1,57 @@
+#include "frontends/torch/worker_divergence.h"
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+
+namespace ronde {
+namespace {
+
+// Independent partial sums, so that additions need not wait for each other.
+constexpr std::size_t kLanes = 16;
+
+template <typename T>
+double Divergence(const T* before, const T* mean, std::size_t count) {
+  std::array<double, kLanes> moved = {};
+  std::array<double, kLanes> length = {};
+  const auto add = [&](std::size_t lane, std::size_t i) {
+    const auto m = static_cast<double>(mean[i]);
+    const double d = static_cast<double>(before[i]) - m;
+    moved[lane] += d * d;
+    length[lane] += m * m;
+  };
+  std::size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) add(lane, i + lane);
+  }
+  for (std::size_t lane = 0; i < count; ++i, ++lane) add(lane, i);
+  const double moved_sum = std::accumulate(moved.begin(), moved.end(), 0.0);
+  if (moved_sum == 0) return 0;
+  return std::sqrt(moved_sum / std::accumulate(length.begin(), length.end(), 0.0));
+}
+
+}  // namespace
+
+void WorkerDivergence::Remember() {
+  const torch::NoGradGuard no_grad;
+  parameters_.Reattach();
+  if (!before_.defined()) before_ = at::empty_like(parameters_.flat());
+  before_.copy_(parameters_.flat());
+}
+
+double WorkerDivergence::Measure() {
+  const torch::NoGradGuard no_grad;
+  parameters_.Reattach();
+  const at::Tensor& mean = parameters_.flat();
+  const auto count = static_cast<std::size_t>(mean.numel());
+  if (mean.scalar_type() == at::kDouble) {
+    return Divergence(before_.const_data_ptr<double>(), mean.const_data_ptr<double>(), count);
+  }
+  const at::Tensor wide_before = before_.to(at::kFloat);  // itself unless the type is a 16-bit one
+  const at::Tensor wide_mean = mean.to(at::kFloat);
+  return Divergence(wide_before.const_data_ptr<float>(), wide_mean.const_data_ptr<float>(), count);
+}
+
+}  // namespace ronde
