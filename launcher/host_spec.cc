@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cstdint>
+#include <limits>
 
 #include "core/base/strcat.h"
 
@@ -39,14 +41,18 @@ Result<HostSlots> ParseHostColonSlots(std::string_view text) {
   return entry;
 }
 
-void AddHost(HostSlots entry, std::vector<HostSlots>* hosts) {
+Status AddHost(HostSlots entry, std::vector<HostSlots>* hosts) {
   for (HostSlots& known : *hosts) {
-    if (known.host == entry.host) {
-      known.slots += entry.slots;
-      return;
+    if (known.host != entry.host) continue;
+    if (known.slots + entry.slots > kMaxSlots) {
+      return Status::InvalidArgument(
+          StrCat("host '", entry.host, "' has more than ", kMaxSlots, " slots in all"));
     }
+    known.slots += entry.slots;
+    return Status::Ok();
   }
   hosts->push_back(std::move(entry));
+  return Status::Ok();
 }
 
 // Blanks around '=' go, so that "slots = 4" is one word.
@@ -97,11 +103,11 @@ Result<std::vector<HostSlots>> ParseHostList(std::string_view text) {
   while (true) {
     const std::size_t comma = std::min(text.find(','), text.size());
     Result<HostSlots> entry = ParseHostColonSlots(text.substr(0, comma));
-    if (!entry.ok()) {
-      return Status::InvalidArgument(StrCat("--hosts: ", entry.status().message(),
-                                            "; expected host[:slots],host[:slots],..."));
+    const Status status = entry.ok() ? AddHost(std::move(entry).value(), &hosts) : entry.status();
+    if (!status.ok()) {
+      return Status::InvalidArgument(
+          StrCat("--hosts: ", status.message(), "; expected host[:slots],host[:slots],..."));
     }
-    AddHost(std::move(entry).value(), &hosts);
     if (comma == text.size()) return hosts;
     text.remove_prefix(comma + 1);
   }
@@ -117,12 +123,12 @@ Result<std::vector<HostSlots>> ParseHostfile(std::string_view text, std::string_
     const std::vector<std::string> words = SplitWords(line);
     if (words.empty()) continue;
     Result<HostSlots> entry = ParseHostfileWords(words);
-    if (!entry.ok()) {
+    const Status status = entry.ok() ? AddHost(std::move(entry).value(), &hosts) : entry.status();
+    if (!status.ok()) {
       return Status::InvalidArgument(StrCat("hostfile ", file_name, ", line ", line_number, ": ",
-                                            entry.status().message(),
+                                            status.message(),
                                             "; expected 'host', 'host slots=N' or 'host:N'"));
     }
-    AddHost(std::move(entry).value(), &hosts);
   }
   if (hosts.empty()) {
     return Status::InvalidArgument(StrCat("hostfile ", file_name,
@@ -133,9 +139,9 @@ Result<std::vector<HostSlots>> ParseHostfile(std::string_view text, std::string_
 }
 
 int TotalSlots(const std::vector<HostSlots>& hosts) {
-  int total = 0;
+  std::int64_t total = 0;
   for (const HostSlots& entry : hosts) total += entry.slots;
-  return total;
+  return static_cast<int>(std::min<std::int64_t>(total, std::numeric_limits<int>::max()));
 }
 
 std::string FormatHostList(const std::vector<HostSlots>& hosts) {

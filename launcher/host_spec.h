@@ -26,6 +26,7 @@ struct HostSlots {
 [[nodiscard]] Result<std::vector<HostSlots>> ParseHostfile(std::string_view text,
                                                            std::string_view file_name);
 
+/// At most INT_MAX.
 [[nodiscard]] int TotalSlots(const std::vector<HostSlots>& hosts);
 
 /// The form that `-H` takes: "h1:2,h2:4".

@@ -1,5 +1,7 @@
 #include "launcher/host_spec.h"
 
+#include <limits>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -27,6 +29,17 @@ TEST(HostList, AddsUpARepeatedHost) {
   const Result<Hosts> hosts = ParseHostList("a,b:2,a:3");
   ASSERT_TRUE(hosts.ok());
   EXPECT_EQ(hosts.value(), (Hosts{{"a", 4}, {"b", 2}}));
+}
+
+TEST(HostList, RefusesARepeatedHostWithTooManySlotsInAll) {
+  EXPECT_TRUE(ParseHostList("a:65535,a").ok());
+  EXPECT_THAT(ListError("a:65535,b,a:2"), HasSubstr("host 'a' has more than 65536 slots in all"));
+  EXPECT_THAT(FileError("a slots=65536\na\n"), HasSubstr("line 2: host 'a' has more than"));
+}
+
+TEST(HostList, CountsSlotsBeyondTheRangeOfAnInteger) {
+  const Hosts hosts(40000, HostSlots{"a", 65536});
+  EXPECT_EQ(TotalSlots(hosts), std::numeric_limits<int>::max());
 }
 
 TEST(HostList, NamesTheWrongEntryAndWhatIsAccepted) {
