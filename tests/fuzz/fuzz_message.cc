@@ -1,0 +1,103 @@
+// What ranks tell each other on the control plane, as bytes from a peer that may be damaged.
+#include "core/control/message.h"
+#include "tests/fuzz/fuzz_target.h"
+
+namespace ronde {
+namespace {
+
+// What was accepted survives another round trip. Bytes are compared: a scale may be NaN.
+template <typename List, typename Decode>
+void CheckRoundTrip(const Result<List>& list, Decode decode) {
+  if (!list.ok()) {
+    FUZZ_REQUIRE(list.status().code() == StatusCode::kInternal);
+    FUZZ_REQUIRE(!list.status().message().empty());
+    return;
+  }
+  const std::vector<std::byte> encoded = Encode(list.value());
+  const Result<List> again = decode(encoded);
+  FUZZ_REQUIRE(again.ok());
+  FUZZ_REQUIRE(Encode(again.value()) == encoded);
+}
+
+// Nobody downstream checks again: names, counts and extents must be usable.
+void CheckUsable(const Request& request) {
+  FUZZ_REQUIRE(Validate(request).ok());
+  FUZZ_REQUIRE(!Name(request.kind).empty() && !Name(request.op).empty());
+  FUZZ_REQUIRE(ElementCount(request.shape) >= 0 && SizeOf(request.dtype) > 0);
+}
+
+void CheckUsable(const Response& response) {
+  CheckUsable(response.request);
+  std::int64_t total = 0;
+  for (const std::int64_t extent : response.rank_extents) {
+    FUZZ_REQUIRE(extent >= 0 && !__builtin_add_overflow(total, extent, &total));
+  }
+}
+
+int FuzzMessage(const std::uint8_t* data, std::size_t size) {
+  const std::span<const std::byte> bytes(reinterpret_cast<const std::byte*>(data), size);
+  const Result<RequestList> requests = DecodeRequestList(bytes);
+  CheckRoundTrip(requests, [](std::span<const std::byte> b) { return DecodeRequestList(b); });
+  if (requests.ok()) {
+    for (const Request& request : requests.value().requests) CheckUsable(request);
+  }
+  const Result<ResponseList> responses = DecodeResponseList(bytes);
+  CheckRoundTrip(responses, [](std::span<const std::byte> b) { return DecodeResponseList(b); });
+  if (responses.ok()) {
+    for (const Response& response : responses.value().responses) CheckUsable(response);
+  }
+  return 0;
+}
+
+Request GradientRequest() {
+  Request request;
+  request.name = "layer1.0.conv1.weight";
+  request.dtype = DataType::kBFloat16;
+  request.op = ReduceOp::kAverage;
+  request.shape = {64, 3, 7, 7};
+  request.root = 3;
+  request.prescale = 0.5;
+  return request;
+}
+
+Request AverageRequest() {
+  Request request;
+  request.kind = OperationKind::kModelAverage;
+  request.name = "model";
+  request.shape = {25557032};
+  request.window = {.period = 8, .origin = 100, .step = 116};
+  return request;
+}
+
+Response GatherResponse() {
+  Response response;
+  response.request.kind = OperationKind::kAllgather;
+  response.request.name = "correct";
+  response.request.shape = {4, 2};
+  response.rank_extents = {4, 0, 9};
+  return response;
+}
+
+std::vector<std::string> MessageSeeds() {
+  Response failed;
+  failed.request = GradientRequest();
+  failed.error = Status::Mismatch("tensor 'layer1.0.conv1.weight': shapes differ");
+  Request scalar;
+  scalar.name = "loss";
+  std::vector<std::string> seeds;
+  for (const std::vector<std::byte>& bytes :
+       {Encode(RequestList{.requests = {GradientRequest(), AverageRequest(), scalar}}),
+        Encode(RequestList{.requests = {scalar}, .shutdown = true}), Encode(RequestList{}),
+        Encode(ResponseList{.responses = {GatherResponse(), failed}}),
+        Encode(ResponseList{.responses = {GatherResponse()}, .shutdown = true}),
+        Encode(ResponseList{})}) {
+    seeds.emplace_back(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
+  return seeds;
+}
+
+}  // namespace
+
+const FuzzTarget kFuzzTarget = {&FuzzMessage, &MessageSeeds, {}};
+
+}  // namespace ronde
