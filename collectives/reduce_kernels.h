@@ -21,8 +21,12 @@ struct Scaling {
 [[nodiscard]] Scaling ScalingFor(ReduceOp op, DataType dtype, double prescale, double postscale,
                                  int ranks);
 
-/// output[i] = postscale * (prescale*inputs[0][i] op prescale*inputs[1][i] op ...), from left to
-/// right in the order of `inputs` (at least one). kAverage counts as kSum: see ScalingFor.
+/// How many inputs a reduction may have.
+inline constexpr int kMaxReduceInputs = 1024;
+
+/// output[i] = postscale * (prescale*inputs[0][i] op prescale*inputs[1][i] op ...), as a binary
+/// tree over the inputs (1 to kMaxReduceInputs), level by level: ReductionOrder::kTree. kAverage
+/// counts as kSum: see ScalingFor.
 ///
 /// float16 and bfloat16 accumulate in float32 and round once, to nearest even. min and max keep
 /// NaN. Integer sums and products wrap modulo 2^bits. `output` may be one of the inputs; otherwise

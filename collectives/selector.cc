@@ -11,6 +11,21 @@ namespace {
 // What every call counts as under --reproducible: how many elements a batch holds depends on
 // timing, and algorithms differ in their order of additions, so one of them has to serve all sizes.
 constexpr std::int64_t kReproducibleCount = std::int64_t{1} << 18;
+// A number of ranks from which on a fixed order and a tree differ.
+constexpr int kManyRanks = 4;
+
+ReductionOrder RequiredOrder(const Config& config) {
+  if (!config.GetSwitch(Setting::kReproducible)) return ReductionOrder::kOffsetDependent;
+  return config.GetText(Setting::kReproducible) == "tree" ? ReductionOrder::kTree
+                                                          : ReductionOrder::kFixed;
+}
+
+// Why `algorithm` does not give the order that is required of it.
+std::string_view Shortcoming(const AllreduceAlgorithm& algorithm) {
+  return algorithm.order(kManyRanks) == ReductionOrder::kOffsetDependent
+             ? "its order of additions depends on how tensors were fused"
+             : "its order of additions is not a binary tree over ranks";
+}
 
 std::string AlgorithmNames() {
   std::string names = "auto";
@@ -36,8 +51,8 @@ const AllreduceAlgorithm* FindAllreduceAlgorithm(std::string_view name) {
 
 Result<Selector> Selector::Create(const Config& config) {
   const std::string& name = config.GetText(Setting::kAllreduceAlgorithm);
-  const bool reproducible = config.GetSwitch(Setting::kReproducible);
-  if (name == "auto") return Selector(nullptr, reproducible);
+  const ReductionOrder required = RequiredOrder(config);
+  if (name == "auto") return Selector(nullptr, required);
 
   const AllreduceAlgorithm* const named = FindAllreduceAlgorithm(name);
   const SettingSpec& spec = SpecOf(Setting::kAllreduceAlgorithm);
@@ -48,13 +63,13 @@ Result<Selector> Selector::Create(const Config& config) {
     return Status::InvalidArgument(
         StrCat(setting, ": unknown algorithm '", name, "'; accepted: ", AlgorithmNames()));
   }
-  if (reproducible && named->order_depends_on_offset()) {
+  if (named->order(kManyRanks) < required) {
     return Status::InvalidArgument(
-        StrCat(setting, " '", name, "' contradicts ", SpecOf(Setting::kReproducible).flag,
-               ": its order of additions depends on how tensors were fused; choose another "
-               "algorithm or switch that off"));
+        StrCat(setting, " '", name, "' contradicts ", SpecOf(Setting::kReproducible).flag, " ",
+               config.GetText(Setting::kReproducible), ": ", Shortcoming(*named),
+               "; choose another algorithm, or auto"));
   }
-  return Selector(named, reproducible);
+  return Selector(named, required);
 }
 
 Result<const AllreduceAlgorithm*> Selector::Choose(CollectiveContext& context,
@@ -67,11 +82,11 @@ Result<const AllreduceAlgorithm*> Selector::Choose(CollectiveContext& context,
                                       context.transport().name(), " transport; use auto"));
   }
   AllreduceArguments judged = arguments;
-  if (reproducible_) judged.count = kReproducibleCount;
+  if (required_ > ReductionOrder::kOffsetDependent) judged.count = kReproducibleCount;
   const AllreduceAlgorithm* best = nullptr;
   double best_cost = 0;
   for (const AllreduceAlgorithm* algorithm : AllreduceAlgorithms()) {
-    if (reproducible_ && algorithm->order_depends_on_offset()) continue;
+    if (algorithm->order(context.size()) < required_) continue;
     if (!algorithm->Supports(context, judged)) continue;
     const double cost = algorithm->Cost(context, judged);
     if (best == nullptr || cost < best_cost) {

@@ -10,13 +10,13 @@
 namespace ronde {
 
 /// Chooses the algorithm of an allreduce: the one that --allreduce-algorithm names, else the least
-/// Cost among those that support the call; with --reproducible only those whose order of additions
-/// does not depend on the offset, and one for all sizes. A pure function of what is equal on all
-/// ranks. Immutable.
+/// Cost among those that support the call. --reproducible admits only those with a strict enough
+/// ReductionOrder (on: kFixed, tree: kTree), and makes it one for all sizes. A pure function of
+/// what is equal on all ranks. Immutable.
 class Selector {
  public:
   /// Error: kInvalidArgument for a name that is not registered, or for one that --reproducible
-  /// rules out.
+  /// rules out for any number of ranks, so that a job does not begin to fail when it grows.
   [[nodiscard]] static Result<Selector> Create(const Config& config);
 
   /// Never null on success. Error: kUnavailable when the named algorithm does not support the call
@@ -25,11 +25,11 @@ class Selector {
                                                          const AllreduceArguments& arguments) const;
 
  private:
-  Selector(const AllreduceAlgorithm* named, bool reproducible)
-      : named_(named), reproducible_(reproducible) {}
+  Selector(const AllreduceAlgorithm* named, ReductionOrder required)
+      : named_(named), required_(required) {}
 
   const AllreduceAlgorithm* named_;  // null: auto
-  bool reproducible_;
+  ReductionOrder required_;
 };
 
 /// The registered algorithm of this name, or null.

@@ -24,6 +24,19 @@ struct AllreduceArguments {
   double postscale = 1;
 };
 
+/// What an element's order of additions depends on, from the loosest promise to the strictest.
+enum class ReductionOrder {
+  /// Its position in the buffer: fusing tensors differently changes bits.
+  kOffsetDependent,
+  /// Only the number of ranks.
+  kFixed,
+  /// A binary tree over the ranks, level by level: neighbours (0+1), (2+3), ..., then neighbouring
+  /// pairs; what has no neighbour waits for the next level, as in ((01)(23))((45)6). So 2^k ranks
+  /// from a multiple of 2^k on have the same partial sum whatever the number of ranks. Types of 32
+  /// and 64 bits get its bits; where 16-bit types round in between is the algorithm's affair.
+  kTree,
+};
+
 /// An allreduce algorithm: stateless, chosen by the Selector, blocking, reads top to bottom.
 class AllreduceAlgorithm {
  public:
@@ -35,11 +48,17 @@ class AllreduceAlgorithm {
   /// Predicted microseconds; pure function of what is equal on all ranks.
   [[nodiscard]] virtual double Cost(CollectiveContext& context,
                                     const AllreduceArguments& arguments) const = 0;
-  /// True when an element's order of additions depends on its position in the buffer, so that
-  /// fusing tensors differently changes bits.
-  [[nodiscard]] virtual bool order_depends_on_offset() const = 0;
+  /// What it promises for this number of ranks. For one and two ranks every fixed order is a tree.
+  [[nodiscard]] ReductionOrder order(int ranks) const {
+    const ReductionOrder declared = DeclaredOrder();
+    return declared == ReductionOrder::kFixed && ranks <= 2 ? ReductionOrder::kTree : declared;
+  }
   /// Errors: kTimeout, kAborted; `output` is then undefined.
   virtual Status Run(CollectiveContext& context, const AllreduceArguments& arguments) const = 0;
+
+ private:
+  /// What it promises for every number of ranks.
+  [[nodiscard]] virtual ReductionOrder DeclaredOrder() const = 0;
 };
 
 /// Every algorithm of this build, in the order of the CMake list, which is the registry.

@@ -26,7 +26,6 @@ constexpr std::int64_t kMaxCount = std::int64_t{1} << 30;  // MPI counts are int
 class Mpi final : public AllreduceAlgorithm {
  public:
   std::string_view name() const override { return "mpi"; }
-  bool order_depends_on_offset() const override { return true; }
 
   bool Supports(CollectiveContext& context, const AllreduceArguments& arguments) const override {
     return context.transport().native_communicator() != nullptr &&
@@ -45,6 +44,9 @@ class Mpi final : public AllreduceAlgorithm {
   }
 
   Status Run(CollectiveContext& context, const AllreduceArguments& arguments) const override;
+
+ private:
+  ReductionOrder DeclaredOrder() const override { return ReductionOrder::kOffsetDependent; }
 };
 
 Status MpiFailure(const char* call, int error) {

@@ -9,29 +9,42 @@
 namespace ronde {
 namespace {
 
+// Every Stride(p)-th rank takes part in the doubling: the least power of two that leaves a power of
+// two of them.
+int Stride(int ranks) {
+  int stride = 1;
+  while (!std::has_single_bit(static_cast<unsigned>((ranks + stride - 1) / stride))) stride *= 2;
+  return stride;
+}
+
 /// Recursive doubling: in round k, partners 2^k apart exchange and combine all they have. When p is
-/// not a power of two, the first 2(p - 2^floor(log2 p)) ranks pair up before and after.
-/// Cost:   ceil(log2 p) (alpha + n beta + n gamma), and twice alpha + n beta for p != 2^k
+/// not a power of two, f levels of a binomial tree come first, each halving the ranks that go on
+/// (rounded up), until 2^d are left; their result returns down the same levels.
+/// Cost:   (f + d) (alpha + n beta + n gamma) + f (alpha + n beta); f = 0, d = log2 p for p = 2^k,
+///         else f + d = ceil(log2 p) with the least f for which ceil(p / 2^f) is a power of two
 /// Buffer: `input` (may be `output`) to `output`, `count` elements; scratch `count` elements.
-/// Order:  a binary tree over the ranks, the same for every element and on all ranks: offsets do
-///         not matter and all ranks get the same bits. 16-bit types round at every level.
+/// Order:  a binary tree over the ranks level by level (kTree), the same for every element: offsets
+///         do not matter and all ranks get the same bits. 16-bit types round at every level.
 /// Errors: kTimeout if a peer misses the deadline, kAborted; `output` is then undefined.
-/// Source: Thakur, Rabenseifner, Gropp, Int. J. High Perform. Comput. Appl. 19(1), 2005.
+/// Source: Thakur, Rabenseifner, Gropp, Int. J. High Perform. Comput. Appl. 19(1), 2005; its fold
+///         for p != 2^k pairs the first ranks only, which is not a tree.
 class RecursiveDoubling final : public AllreduceAlgorithm {
  public:
   std::string_view name() const override { return "recursive_doubling"; }
   bool Supports(CollectiveContext&, const AllreduceArguments&) const override { return true; }
-  bool order_depends_on_offset() const override { return false; }
 
   double Cost(CollectiveContext& context, const AllreduceArguments& arguments) const override {
     const LinkCost& link = BoundingLink(context);
     const auto bytes = static_cast<double>(SizeBytes(arguments));
-    const bool folds = !std::has_single_bit(static_cast<unsigned>(context.size()));
-    const double rounds = CeilLog2(context.size()) + (folds ? 1 : 0);
-    return rounds * (link.alpha_us + bytes * (link.beta_us + link.gamma_us));
+    const double move_us = link.alpha_us + bytes * link.beta_us;
+    return CeilLog2(context.size()) * (move_us + bytes * link.gamma_us) +
+           CeilLog2(Stride(context.size())) * move_us;
   }
 
   Status Run(CollectiveContext& context, const AllreduceArguments& arguments) const override;
+
+ private:
+  ReductionOrder DeclaredOrder() const override { return ReductionOrder::kTree; }
 };
 
 // One call's state: what is combined so far lies in `output`, a partner's part in `scratch`.
@@ -89,24 +102,26 @@ Status RecursiveDoubling::Run(CollectiveContext& context,
   Scale(arguments.dtype, arguments.input, arguments.output, arguments.count, scaling.prescale);
   Exchange exchange(context, arguments);
 
-  // Fold: of the first 2*extra ranks, the even ones hand their data to their right neighbour.
-  const int core = static_cast<int>(std::bit_floor(static_cast<unsigned>(ranks)));
-  const int extra = ranks - core;
-  const bool folded = rank < 2 * extra;
-  if (folded && rank % 2 == 0) {
-    RONDE_RETURN_IF_ERROR(exchange.Send(rank + 1));
-    return exchange.ReceiveResult(rank + 1);
+  // Up the tree, as far as this rank is a left neighbour; at `level` its parent is to the left.
+  const int stride = Stride(ranks);
+  int level = 1;
+  for (; level < stride && rank % (2 * level) == 0; level *= 2) {
+    if (rank + level < ranks) RONDE_RETURN_IF_ERROR(exchange.ReceiveAndCombine(rank + level));
   }
-  if (folded) RONDE_RETURN_IF_ERROR(exchange.ReceiveAndCombine(rank - 1));
-
-  const int position = folded ? rank / 2 : rank - extra;  // among the `core` that remain
-  for (int distance = 1; distance < core; distance *= 2) {
-    const int partner = position ^ distance;
-    const int peer = partner < extra ? 2 * partner + 1 : partner + extra;
-    RONDE_RETURN_IF_ERROR(exchange.SwapAndCombine(peer));
+  if (level < stride) {
+    RONDE_RETURN_IF_ERROR(exchange.Send(rank - level));
+    RONDE_RETURN_IF_ERROR(exchange.ReceiveResult(rank - level));
+  } else {
+    for (int distance = stride; distance < ranks; distance *= 2) {
+      RONDE_RETURN_IF_ERROR(exchange.SwapAndCombine(rank ^ distance));
+    }
+    FinishResult(arguments, arguments.output, arguments.count, scaling);
   }
-  FinishResult(arguments, arguments.output, arguments.count, scaling);
-  return folded ? exchange.Send(rank - 1) : Status::Ok();
+  // Down again: the result.
+  while ((level /= 2) > 0) {
+    if (rank + level < ranks) RONDE_RETURN_IF_ERROR(exchange.Send(rank + level));
+  }
+  return Status::Ok();
 }
 
 }  // namespace

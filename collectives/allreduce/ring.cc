@@ -20,7 +20,6 @@ class Ring final : public AllreduceAlgorithm {
  public:
   std::string_view name() const override { return "ring"; }
   bool Supports(CollectiveContext&, const AllreduceArguments&) const override { return true; }
-  bool order_depends_on_offset() const override { return true; }
 
   double Cost(CollectiveContext& context, const AllreduceArguments& arguments) const override {
     const LinkCost& link = BoundingLink(context);
@@ -30,6 +29,9 @@ class Ring final : public AllreduceAlgorithm {
   }
 
   Status Run(CollectiveContext& context, const AllreduceArguments& arguments) const override;
+
+ private:
+  ReductionOrder DeclaredOrder() const override { return ReductionOrder::kOffsetDependent; }
 };
 
 // The p blocks of a buffer: the first count % p are one element longer; any may be empty.

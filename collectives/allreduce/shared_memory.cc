@@ -23,23 +23,26 @@ constexpr std::size_t kShardUnit = 64;  // a cache line, and a whole number of e
 ///         two-shot: (ceil(n/c)+1) alpha + 4n(p-1)/p beta + n(p-1)/p gamma
 ///         (n bytes, p ranks, chunks of c bytes: --chunk-bytes)
 /// Buffer: `input` (may be `output`) to `output`, `count` elements; no private scratch.
-/// Order:  rank 0 to p-1 for every element, 16-bit types in float32: offsets do not matter, and all
-///         ranks get the same bits.
+/// Order:  a binary tree over the ranks (kTree) for every element, 16-bit types in float32: offsets
+///         do not matter, and all ranks get the same bits.
 /// Errors: kTimeout naming the ranks that are missing, kAborted; `output` is then undefined.
 /// Source: one-shot and two-shot as in MSCCL++ and NCCL's shared-memory algorithms.
 class SharedMemory final : public AllreduceAlgorithm {
  public:
   std::string_view name() const override { return "shared_memory"; }
-  bool order_depends_on_offset() const override { return false; }
 
   bool Supports(CollectiveContext& context, const AllreduceArguments&) const override {
     if (context.size() == 1) return true;
+    if (context.size() > kMaxReduceInputs) return false;
     const SharedChannel* channel = context.shared_channel();
     return channel != nullptr && context.communicator().single_host() &&
            channel->slot_bytes() / static_cast<std::size_t>(context.size()) >= kShardUnit;
   }
   double Cost(CollectiveContext& context, const AllreduceArguments& arguments) const override;
   Status Run(CollectiveContext& context, const AllreduceArguments& arguments) const override;
+
+ private:
+  ReductionOrder DeclaredOrder() const override { return ReductionOrder::kTree; }
 };
 
 bool UsesOneShot(int ranks, std::size_t size_bytes) {

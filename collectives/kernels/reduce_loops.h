@@ -13,14 +13,18 @@
 
 #include "collectives/half.h"
 #include "collectives/kernels/reduce_call.h"
+#include "collectives/reduce_kernels.h"
 
 namespace ronde {
 namespace {
 
 using Index = std::int64_t;
 
-// Elements that are expanded, combined and written at a time: two buffers of floats in L1.
-constexpr Index kBlock = 2048;
+// Elements that are expanded, combined and written at a time. A buffer per level of the tree holds
+// them, so those of up to eight inputs fit into L1.
+constexpr Index kBlock = 1024;
+constexpr int kLevels = 10;
+static_assert(1 << kLevels == kMaxReduceInputs);
 
 // --- Element types: Storage in memory, Value in arithmetic.
 
@@ -108,20 +112,33 @@ struct Max {
   }
 };
 
-// --- Loops. `out` may equal `a` or `b`, which the vectoriser must be told is no dependence.
+// --- Loops. `out` may equal an operand, which the vectoriser must be told is no dependence.
+// Inlined into the recursion below they lose up to a fifth of their speed.
 
 template <typename Op, typename T>
-void Combine(const T* a, const T* b, T* out, Index count) {
+[[gnu::noinline]] void Combine(const T* a, const T* b, T* out, Index count) {
 #pragma GCC ivdep
   for (Index i = 0; i < count; ++i) out[i] = Op::template Apply<T>(a[i], b[i]);
 }
 
 template <typename Op, typename T>
-void CombineScaled(const T* a, T a_factor, const T* b, T b_factor, T out_factor, T* out,
-                   Index count) {
+[[gnu::noinline]] void CombineScaled(const T* a, T a_factor, const T* b, T b_factor, T out_factor,
+                                     T* out, Index count) {
 #pragma GCC ivdep
   for (Index i = 0; i < count; ++i) {
     out[i] = Op::template Apply<T>(a[i] * a_factor, b[i] * b_factor) * out_factor;
+  }
+}
+
+// Two levels of a tree at once: what lies between stays in registers.
+template <typename Op, typename T>
+[[gnu::noinline]] void CombineFour(const T* a, const T* b, const T* c, const T* d, T in_factor,
+                                   T out_factor, T* out, Index count) {
+#pragma GCC ivdep
+  for (Index i = 0; i < count; ++i) {
+    const T left = Op::template Apply<T>(a[i] * in_factor, b[i] * in_factor);
+    const T right = Op::template Apply<T>(c[i] * in_factor, d[i] * in_factor);
+    out[i] = Op::template Apply<T>(left, right) * out_factor;
   }
 }
 
@@ -145,31 +162,65 @@ const typename Element::Value* Values(const void* input, Index begin, Index coun
   }
 }
 
-// Reduces the inputs of one block, from left to right, and leaves the scaled result in `out`.
-// `acc` and `buffer` hold kBlock values each; `out` may be `acc`.
+// The same block of all inputs.
+template <typename T>
+struct Block {
+  const ReduceCall& call;
+  Index begin;
+  Index count;
+  bool scaled;
+  T prescale;
+};
+
+// How many of `inputs` >= 2 are left of the root: the tree is filled level by level, from the left.
+int LeftInputs(int inputs) {
+  int left = 1;
+  while (2 * left < inputs) left *= 2;
+  return left;
+}
+
 template <typename Element, typename Op>
-void ReduceBlock(const ReduceCall& call, Index begin, Index count, bool scaled,
-                 typename Element::Value* acc, typename Element::Value* buffer,
-                 typename Element::Value* out) {
+void CombineSubtree(const Block<typename Element::Value>& block, int first, int inputs,
+                    typename Element::Value postscale, typename Element::Value* buffers,
+                    typename Element::Value* out);
+
+// Where the values of inputs [first, first + inputs) are, combined: a single one where it lies,
+// everything else in `buffers`.
+template <typename Element, typename Op>
+const typename Element::Value* Subtree(const Block<typename Element::Value>& block, int first,
+                                       int inputs, typename Element::Value* buffers) {
+  if (inputs == 1) {
+    return Values<Element>(block.call.inputs[first], block.begin, block.count, buffers);
+  }
+  CombineSubtree<Element, Op>(block, first, inputs, 1, buffers, buffers);
+  return buffers;
+}
+
+// Combines inputs [first, first + inputs), at least two, into `out`, which may be the first of
+// `buffers` or one of the inputs: it is written last. `buffers` holds kBlock values for each
+// level, and for two more of a type that must be expanded.
+template <typename Element, typename Op>
+void CombineSubtree(const Block<typename Element::Value>& block, int first, int inputs,
+                    typename Element::Value postscale, typename Element::Value* buffers,
+                    typename Element::Value* out) {
   using T = typename Element::Value;
-  const T prescale = static_cast<T>(call.prescale);
-  const T postscale = static_cast<T>(call.postscale);
-  const T* left = Values<Element>(call.inputs[0], begin, count, acc);
-  if (call.input_count == 1) {
-    Multiply<T>(left, prescale, postscale, out, count);
+  if (inputs == 4) {
+    const T* in[4];
+    for (int i = 0; i < 4; ++i) {
+      in[i] = Subtree<Element, Op>(block, first + i, 1, buffers + i * kBlock);
+    }
+    CombineFour<Op, T>(in[0], in[1], in[2], in[3], block.prescale, postscale, out, block.count);
     return;
   }
-  for (int input = 1; input < call.input_count; ++input) {
-    const T* right = Values<Element>(call.inputs[input], begin, count, buffer);
-    const bool last = input + 1 == call.input_count;
-    T* target = last ? out : acc;
-    if (scaled) {
-      CombineScaled<Op, T>(left, input == 1 ? prescale : T{1}, right, prescale,
-                           last ? postscale : T{1}, target, count);
-    } else {
-      Combine<Op, T>(left, right, target, count);
-    }
-    left = acc;
+  const int lefts = LeftInputs(inputs);
+  const int rights = inputs - lefts;
+  const T* left = Subtree<Element, Op>(block, first, lefts, buffers);
+  const T* right = Subtree<Element, Op>(block, first + lefts, rights, buffers + kBlock);
+  if (block.scaled) {
+    CombineScaled<Op, T>(left, lefts == 1 ? block.prescale : T{1}, right,
+                         rights == 1 ? block.prescale : T{1}, postscale, out, block.count);
+  } else {
+    Combine<Op, T>(left, right, out, block.count);
   }
 }
 
@@ -180,19 +231,33 @@ void Divide(T* values, Index count, Index divisor) {
 }
 
 template <typename Element, typename Op>
+void ReduceBlock(const Block<typename Element::Value>& block, typename Element::Value* buffers,
+                 typename Element::Value* out) {
+  using T = typename Element::Value;
+  const T postscale = static_cast<T>(block.call.postscale);
+  if (block.call.input_count == 1) {
+    const T* values = Subtree<Element, Op>(block, 0, 1, buffers);
+    Multiply<T>(values, block.prescale, postscale, out, block.count);
+  } else {
+    CombineSubtree<Element, Op>(block, 0, block.call.input_count, postscale, buffers, out);
+  }
+}
+
+template <typename Element, typename Op>
 void Kernel(const ReduceCall& call) {
   using T = typename Element::Value;
-  alignas(64) T acc[kBlock];
-  alignas(64) T buffer[Element::kConverts ? kBlock : 1];
+  // Two more where inputs must be expanded: of the last two levels, four at once.
+  alignas(64) T buffers[(kLevels + (Element::kConverts ? 2 : 0)) * kBlock];
   const bool scaled = std::is_floating_point_v<T> && (call.prescale != 1 || call.postscale != 1);
   for (Index begin = 0; begin < call.count; begin += kBlock) {
     const Index count = call.count - begin < kBlock ? call.count - begin : kBlock;
+    const Block<T> block = {call, begin, count, scaled, static_cast<T>(call.prescale)};
     auto* out = static_cast<typename Element::Storage*>(call.output) + begin;
     if constexpr (Element::kConverts) {
-      ReduceBlock<Element, Op>(call, begin, count, scaled, acc, buffer, acc);
-      Element::Compress(acc, out, count);
+      ReduceBlock<Element, Op>(block, buffers, buffers);
+      Element::Compress(buffers, out, count);
     } else {
-      ReduceBlock<Element, Op>(call, begin, count, scaled, acc, buffer, out);
+      ReduceBlock<Element, Op>(block, buffers, out);
       if constexpr (std::is_integral_v<T>) Divide<T>(out, count, call.divisor);
     }
   }

@@ -29,6 +29,15 @@ bool InChoices(std::string_view choices, std::string_view value) {
   return false;
 }
 
+bool IsOn(std::string_view value) { return value == "on" || value == "1" || value == "true"; }
+
+// One spelling for each value of a switch, so that ranks can compare them.
+std::string_view Canonical(const SettingSpec& spec, std::string_view value, double number) {
+  if (spec.type != SettingType::kSwitch) return value;
+  if (number == 0) return "off";
+  return IsOn(value) ? "on" : value;
+}
+
 // Reads `value` as the spec's type; false when it is malformed or out of range.
 bool ParseValue(const SettingSpec& spec, std::string_view value, double* number) {
   switch (spec.type) {
@@ -37,7 +46,7 @@ bool ParseValue(const SettingSpec& spec, std::string_view value, double* number)
     case SettingType::kChoice:
       return InChoices(spec.choices, value);
     case SettingType::kSwitch:
-      *number = value == "on" || value == "1" || value == "true" ? 1 : 0;
+      *number = IsOn(value) || InChoices(spec.choices, value) ? 1 : 0;
       return *number == 1 || value == "off" || value == "0" || value == "false";
     case SettingType::kBytes: {
       const Result<std::int64_t> bytes = ParseBytes(value);
@@ -101,7 +110,7 @@ std::string AcceptedValues(const SettingSpec& spec) {
     case SettingType::kChoice:
       return std::string(spec.choices);
     case SettingType::kSwitch:
-      return "on|off";
+      return spec.choices.empty() ? "on|off" : StrCat("on|off|", spec.choices);
     case SettingType::kInteger:
       return StrCat("integer from ", spec.minimum, " to ", spec.maximum);
     case SettingType::kReal:
@@ -177,7 +186,7 @@ Status Config::Set(Setting setting, std::string_view value, SettingOrigin origin
         StrCat(origin == SettingOrigin::kEnvironment ? spec.environment : spec.flag, ": '", value,
                "' is not accepted; expected ", AcceptedValues(spec)));
   }
-  entry = Entry{std::string(value), number, origin};
+  entry = Entry{std::string(Canonical(spec, value, number)), number, origin};
   return Status::Ok();
 }
 

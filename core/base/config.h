@@ -10,7 +10,8 @@
 
 namespace ronde {
 
-/// How a setting's text is read. kBytes accepts K, M and G (powers of 1024).
+/// How a setting's text is read. kBytes accepts K, M and G (powers of 1024). A kSwitch is on or off
+/// (or 1, true, 0, false); its `choices`, if any, are further ways of being on.
 enum class SettingType { kSwitch, kInteger, kReal, kBytes, kText, kChoice };
 
 /// Every setting of the engine, by name; the order is that of the table in config_table.cc.
@@ -38,7 +39,7 @@ struct SettingSpec {
   std::string_view default_value;  ///< in the form in which a user writes it
   double minimum = 0;              ///< for kInteger, kReal and kBytes
   double maximum = 0;
-  std::string_view choices;  ///< for kChoice: "trace|debug|info"
+  std::string_view choices;  ///< for kChoice: "trace|debug|info"; for kSwitch see there
   std::string_view help;
 };
 
@@ -73,7 +74,8 @@ class Config {
   [[nodiscard]] bool GetSwitch(Setting setting) const;
   [[nodiscard]] std::int64_t GetInteger(Setting setting) const;  ///< kInteger and kBytes
   [[nodiscard]] double GetReal(Setting setting) const;
-  [[nodiscard]] const std::string& GetText(Setting setting) const;  ///< as written
+  [[nodiscard]] const std::string& GetText(Setting setting) const;  ///< as written; a switch's
+                                                                    ///< other spellings as on, off
   [[nodiscard]] SettingOrigin GetOrigin(Setting setting) const;
 
  private:

@@ -15,9 +15,10 @@ constexpr std::array kTable = {
                 "Collectives", kText, "auto", 0, 0, "",
                 "algorithm of every allreduce: auto, or a name that ronde-info lists"},
     SettingSpec{Setting::kReproducible, "RONDE_REPRODUCIBLE", "--reproducible", "Collectives",
-                kSwitch, "off", 0, 0, "",
+                kSwitch, "off", 0, 0, "tree",
                 "admit only algorithms whose order of additions does not depend on how tensors "
-                "were fused: the same bits run after run"},
+                "were fused: the same bits run after run; tree: only those that add as a binary "
+                "tree over ranks, so that K/R workers a rank give the same bits whatever R is"},
     SettingSpec{Setting::kChunkBytes, "RONDE_CHUNK_BYTES", "--chunk-bytes", "Collectives", kBytes,
                 "256K", 4096, kGiB, "", "bytes that each rank stages at once in shared memory"},
     SettingSpec{Setting::kSpinUs, "RONDE_SPIN_US", "--spin-us", "Collectives", kInteger, "-1", -1,

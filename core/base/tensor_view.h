@@ -14,6 +14,10 @@ struct TensorView {
   void* data = nullptr;
   DataType dtype = DataType::kFloat32;
   Shape shape;
+  /// Bytes behind the values that the owner lends along with them. They hold values, best zeros,
+  /// and operations may change them. What is padded to multiples of 64 bytes and lies one behind
+  /// the other in the order of submission can be fused where it lies; by default nothing is lent.
+  std::size_t padding_bytes = 0;
 
   TensorView() = default;
   TensorView(void* data_in, DataType dtype_in, Shape shape_in)

@@ -19,7 +19,9 @@ bool MayDiffer(Setting setting) {
   return setting == Setting::kHostId || setting == Setting::kLogLevel;
 }
 
-bool IsText(SettingType type) { return type == SettingType::kText || type == SettingType::kChoice; }
+bool IsText(SettingType type) {
+  return type == SettingType::kText || type == SettingType::kChoice || type == SettingType::kSwitch;
+}
 
 // "what = value" lines with equal line numbers on all ranks of one version. Numbers are written
 // as read, so that 1M equals 1048576.
@@ -32,8 +34,6 @@ std::string Describe(const Config& config) {
       text += config.GetText(spec.id);
     } else if (spec.type == SettingType::kReal) {
       text += StrCat(config.GetReal(spec.id));
-    } else if (spec.type == SettingType::kSwitch) {
-      text += config.GetSwitch(spec.id) ? "on" : "off";
     } else {
       text += StrCat(config.GetInteger(spec.id));
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -100,7 +101,7 @@ class ReduceKernels : public testing::TestWithParam<std::tuple<int, int>> {
 
 TEST_P(ReduceKernels, MatchASerialReference) {
   for (const std::int64_t count : {0, 1, 2, 7, 15, 16, 17, 31, 63, 129, 2047, 2048, 2049, 5003}) {
-    for (const int inputs : {1, 2, 3, 5}) {
+    for (const int inputs : {1, 2, 3, 4, 5, 8}) {
       SCOPED_TRACE(count * 100 + inputs);
       Check({inputs, count}, {});
       if (IsFloatingPoint(dtype())) Check({inputs, count}, {.prescale = 0.75, .postscale = 1.25});
@@ -112,10 +113,11 @@ TEST_P(ReduceKernels, MatchASerialReference) {
 
 TEST_P(ReduceKernels, MayWriteOverAnyInput) {
   constexpr std::int64_t kCount = 2500;
-  for (std::size_t target = 0; target < 3; ++target) {
+  constexpr int kInputs = 7;
+  for (std::size_t target = 0; target < kInputs; ++target) {
     std::vector<std::vector<std::byte>> inputs;
     std::vector<const void*> pointers;
-    for (int k = 0; k < 3; ++k) inputs.push_back(MakeInput(dtype(), kCount, 9, k));
+    for (int k = 0; k < kInputs; ++k) inputs.push_back(MakeInput(dtype(), kCount, 9, k));
     for (const auto& input : inputs) pointers.push_back(input.data());
     std::vector<std::byte> expected(inputs[0].size());
     Reduce(op(), dtype(), pointers, expected.data(), kCount);
@@ -134,7 +136,7 @@ TEST(ReduceKernelSets, AgreeBitForBit) {
   constexpr std::int64_t kCount = 4099;
   for (int dtype = 0; dtype < kDataTypeCount; ++dtype) {
     const auto type = static_cast<DataType>(dtype);
-    std::vector<std::vector<std::uint64_t>> inputs(3, std::vector<std::uint64_t>(kCount));
+    std::vector<std::vector<std::uint64_t>> inputs(7, std::vector<std::uint64_t>(kCount));
     std::vector<const void*> pointers;
     for (auto& input : inputs) {
       for (std::uint64_t& bits : input) bits = Mix(11, pointers.size(), &bits - input.data());
@@ -148,12 +150,37 @@ TEST(ReduceKernelSets, AgreeBitForBit) {
       const double scale = IsFloatingPoint(type) ? 0.7 : 1;
       std::vector<std::uint64_t> expected(kCount);
       std::vector<std::uint64_t> got(kCount);
-      ReduceCall call = {pointers.data(), 3, expected.data(), kCount, scale, scale, 1};
+      ReduceCall call = {pointers.data(), 7, expected.data(), kCount, scale, scale, 1};
       BaselineReduceKernels().kernels[dtype][op](call);
       call.output = got.data();
       BestReduceKernels().kernels[dtype][op](call);
       EXPECT_EQ(got, expected) << Name(type) << " op " << op << " " << ReduceInstructionSet();
     }
+  }
+}
+
+// The sum of values[first, first + count) as a tree that is filled from the left.
+float TreeSumOf(const std::vector<float>& values, std::size_t first, std::size_t count) {
+  if (count == 1) return values[first];
+  const std::size_t left = std::bit_ceil(count) / 2;
+  return TreeSumOf(values, first, left) + TreeSumOf(values, first + left, count - left);
+}
+
+TEST(Reduce, AddsAsABinaryTreeUpToTheGreatestNumberOfInputs) {
+  for (const std::size_t inputs : {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 100, 1023, kMaxReduceInputs}) {
+    std::vector<float> values(inputs);
+    std::vector<const void*> pointers;
+    for (std::size_t i = 0; i < inputs; ++i) {
+      values[i] = static_cast<float>(Mix(5, inputs, i) >> 40) * 0x1p-20F;
+      pointers.push_back(&values[i]);
+    }
+    float sum = 0;
+    Reduce(ReduceOp::kSum, DataType::kFloat32, pointers, &sum, 1);
+    EXPECT_EQ(sum, TreeSumOf(values, 0, inputs)) << inputs;
+    const Scaling scaling = {.prescale = 0.3, .postscale = 0.7};
+    Reduce(ReduceOp::kSum, DataType::kFloat32, pointers, &sum, 1, scaling);
+    for (float& value : values) value *= 0.3F;
+    EXPECT_EQ(sum, TreeSumOf(values, 0, inputs) * 0.7F) << inputs;
   }
 }
 

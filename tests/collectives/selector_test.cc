@@ -33,7 +33,34 @@ TEST(Selector, NamesFlagValueAndChoicesForAnUnknownAlgorithm) {
 TEST(Selector, RefusesANamedAlgorithmThatIsNotReproducible) {
   const auto selector = Selector::Create(ConfigWith("ring", "on"));
   ASSERT_FALSE(selector.ok());
-  EXPECT_THAT(selector.status().message(), HasSubstr("--reproducible"));
+  EXPECT_THAT(selector.status().message(), HasSubstr("--reproducible on"));
+}
+
+TEST(Selector, AdmitsByNameOnlyTreesWhereATreeIsAskedFor) {
+  const auto ring = Selector::Create(ConfigWith("ring", "tree"));
+  ASSERT_FALSE(ring.ok());
+  EXPECT_EQ(ring.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(ring.status().message(), HasSubstr("'ring' contradicts --reproducible tree"));
+  EXPECT_TRUE(Selector::Create(ConfigWith("recursive_doubling", "tree")).ok());
+  EXPECT_TRUE(Selector::Create(ConfigWith("shared_memory", "tree")).ok());
+}
+
+class FixedOrder final : public AllreduceAlgorithm {
+ public:
+  std::string_view name() const override { return "fixed"; }
+  bool Supports(CollectiveContext&, const AllreduceArguments&) const override { return true; }
+  double Cost(CollectiveContext&, const AllreduceArguments&) const override { return 0; }
+  Status Run(CollectiveContext&, const AllreduceArguments&) const override { return Status::Ok(); }
+
+ private:
+  ReductionOrder DeclaredOrder() const override { return ReductionOrder::kFixed; }
+};
+
+TEST(AllreduceAlgorithm, AFixedOrderIsATreeForOneAndTwoRanks) {
+  const FixedOrder algorithm;
+  EXPECT_EQ(algorithm.order(1), ReductionOrder::kTree);
+  EXPECT_EQ(algorithm.order(2), ReductionOrder::kTree);
+  EXPECT_EQ(algorithm.order(3), ReductionOrder::kFixed);
 }
 
 TEST(Selector, TakesSharedMemoryOnOneHost) {
@@ -65,17 +92,22 @@ TEST(Selector, DoublesForSmallAndRingsForLargeBetweenHostsUnlessReproducible) {
   });
 }
 
-TEST(Selector, ReproducibleChoiceIsTheSameForAllSizes) {
+TEST(Selector, ReproducibleChoiceIsStrictEnoughAndTheSameForAllSizes) {
   for (const auto& hosts : {std::vector<std::string>{"a", "a", "a"}, {"a", "b", "c"}}) {
     RunRanksOnHosts(hosts, [](Transport& transport) {
       auto context = CollectiveContext::Create(transport, Config());
       ASSERT_TRUE(context.ok());
-      const auto selector = Selector::Create(ConfigWith("auto", "on"));
-      ASSERT_TRUE(selector.ok());
-      const auto first = selector.value().Choose(*context.value(), {.count = 1});
-      for (const std::int64_t count : {100, 10'000, 100'000'000}) {
-        const auto other = selector.value().Choose(*context.value(), {.count = count});
-        EXPECT_EQ(other.value(), first.value()) << count;
+      for (const char* reproducible : {"on", "tree"}) {
+        const auto selector = Selector::Create(ConfigWith("auto", reproducible));
+        ASSERT_TRUE(selector.ok());
+        const auto first = selector.value().Choose(*context.value(), {.count = 1});
+        EXPECT_GE(first.value()->order(3), reproducible == std::string_view("on")
+                                               ? ReductionOrder::kFixed
+                                               : ReductionOrder::kTree);
+        for (const std::int64_t count : {100, 10'000, 100'000'000}) {
+          const auto other = selector.value().Choose(*context.value(), {.count = count});
+          EXPECT_EQ(other.value(), first.value()) << count;
+        }
       }
     });
   }

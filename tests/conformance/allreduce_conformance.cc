@@ -199,7 +199,7 @@ Status CheckAllAlgorithms(CollectiveContext& context, const std::vector<std::int
       if (!algorithm->Supports(context, probe)) continue;
       RONDE_RETURN_IF_ERROR(CheckAllreduce(context, *algorithm, test));
     }
-    if (algorithm->order_depends_on_offset()) continue;
+    if (algorithm->order(context.size()) == ReductionOrder::kOffsetDependent) continue;
     for (int dtype = 0; dtype <= static_cast<int>(DataType::kFloat64); ++dtype) {
       const auto type = static_cast<DataType>(dtype);
       if (!algorithm->Supports(context, {.count = 1, .dtype = type})) continue;

@@ -45,7 +45,7 @@ TEST_P(AllreduceConformance, HoldsForManyChunks) {
   RunRanks(GetParam(), [](Transport& transport) { CheckOn(transport, {kLarge}, "4K"); });
 }
 
-INSTANTIATE_TEST_SUITE_P(Ranks, AllreduceConformance, testing::Values(1, 2, 3, 4, 5, 7, 8));
+INSTANTIATE_TEST_SUITE_P(Ranks, AllreduceConformance, testing::Values(1, 2, 3, 4, 5, 6, 7, 8));
 
 TEST(AllreduceConformanceOnHosts, HoldsWhereNotAllRanksShareMemory) {
   RunRanksOnHosts({"a", "a", "b"}, [](Transport& transport) {

@@ -1,9 +1,12 @@
 #include "core/base/config.h"
 
 #include <set>
+#include <tuple>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "core/base/strcat.h"
 
 namespace ronde {
 namespace {
@@ -67,6 +70,20 @@ TEST(Config, RejectsWhatIsOutOfRangeOrHalfANumber) {
         "RONDE_REPRODUCIBLE=maybe", "RONDE_CHUNK_BYTES=12", "RONDE_CHUNK_BYTES=-1K"}) {
     EXPECT_EQ(FromOne(variable).status().code(), StatusCode::kInvalidArgument) << variable;
   }
+}
+
+TEST(Config, ASwitchHasOneSpellingForEachValueAndMayHaveFurtherOnes) {
+  for (const auto& [given, text, on] : {std::tuple{"1", "on", true},
+                                        {"true", "on", true},
+                                        {"off", "off", false},
+                                        {"false", "off", false},
+                                        {"tree", "tree", true}}) {
+    const Result<Config> config = FromOne(StrCat("RONDE_REPRODUCIBLE=", given));
+    ASSERT_TRUE(config.ok()) << given;
+    EXPECT_EQ(config.value().GetText(Setting::kReproducible), text);
+    EXPECT_EQ(config.value().GetSwitch(Setting::kReproducible), on);
+  }
+  EXPECT_THAT(FromOne("RONDE_REPRODUCIBLE=trees").status().message(), HasSubstr("on|off|tree"));
 }
 
 TEST(Config, UnknownVariableIsAnErrorButTheToolsOwnAreNot) {
