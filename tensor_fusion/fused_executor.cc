@@ -54,17 +54,23 @@ Status FusedExecutor::RunFused(std::span<ReadyOperation> operations, const Fusio
   tensors_.clear();
   for (const std::uint32_t member : batch.members) {
     const TensorEntry& entry = operations[member].entry;
-    tensors_.push_back({entry.input.data, entry.output.data, entry.input.size_bytes()});
+    tensors_.push_back({entry.input.data, entry.output.data, entry.input.size_bytes(),
+                        entry.output.padding_bytes});
   }
 
-  std::byte* buffer = buffer_.Acquire(first.dtype, batch.packed_bytes);
-  Pack(tensors_, buffer);
+  std::byte* buffer = FindPacked(tensors_);
+  const bool packs = buffer == nullptr;
+  if (packs) {
+    buffer = buffer_.Acquire(first.dtype, batch.packed_bytes);
+    Pack(tensors_, buffer);
+    bytes_packed_.fetch_add(batch.packed_bytes, std::memory_order_relaxed);
+  }
   AllreduceArguments arguments = ArgumentsFor(first);
   arguments.input = buffer;
   arguments.output = buffer;
   arguments.count = static_cast<std::int64_t>(batch.packed_bytes / SizeOf(first.dtype));
   RONDE_RETURN_IF_ERROR(Allreduce(arguments));
-  Unpack(tensors_, buffer);
+  if (packs) Unpack(tensors_, buffer);
   return Status::Ok();
 }
 

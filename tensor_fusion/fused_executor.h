@@ -15,9 +15,10 @@
 namespace ronde {
 
 /// Moves the data of agreed operations: plan -> pack -> allreduce -> unpack -> complete, batch by
-/// batch. A batch of one runs from its input to its output without copies. Model averages run in
+/// batch. A batch of one runs from its input to its output without copies, and one that lies in
+/// memory as it would be packed (see FindPacked) is reduced where it lies. Model averages run in
 /// place; 16-bit ones are summed in float32. Does not allocate in the steady state (allgather's
-/// results excepted). Thread rule: engine-only, except bytes_on_wire().
+/// results excepted). Thread rule: engine-only, except bytes_on_wire() and bytes_packed().
 class FusedExecutor final : public Executor {
  public:
   /// `context` must outlive the executor.
@@ -28,6 +29,10 @@ class FusedExecutor final : public Executor {
   /// Bytes that left this rank for its peers, up to the last completed operation. Thread-safe.
   [[nodiscard]] std::uint64_t bytes_on_wire() const {
     return bytes_on_wire_.load(std::memory_order_relaxed);
+  }
+  /// Bytes that went through the fusion buffer, padding included. Thread-safe.
+  [[nodiscard]] std::uint64_t bytes_packed() const {
+    return bytes_packed_.load(std::memory_order_relaxed);
   }
 
  private:
@@ -46,9 +51,10 @@ class FusedExecutor final : public Executor {
   FusionBuffer buffer_;
   std::vector<PackedTensor> tensors_;     // of the batch at hand
   std::vector<std::int64_t> rank_bytes_;  // of the allgather at hand
-  // Relaxed: a statistic; whoever has waited for a handle is ordered behind its store by the
+  // Relaxed: statistics; whoever has waited for a handle is ordered behind their stores by the
   // handle's mutex.
   std::atomic<std::uint64_t> bytes_on_wire_{0};
+  std::atomic<std::uint64_t> bytes_packed_{0};
 };
 
 }  // namespace ronde

@@ -4,6 +4,21 @@
 
 namespace ronde {
 
+std::byte* FindPacked(std::span<const PackedTensor> tensors) {
+  std::byte* begin = nullptr;
+  std::byte* expected = nullptr;
+  for (const PackedTensor& tensor : tensors) {
+    if (tensor.size_bytes == 0) continue;
+    auto* const output = static_cast<std::byte*>(tensor.output);
+    const std::size_t packed_bytes = PackedSize(tensor.size_bytes);
+    if (begin == nullptr) begin = expected = output;
+    if (tensor.input != output || output != expected) return nullptr;
+    if (tensor.padding_bytes < packed_bytes - tensor.size_bytes) return nullptr;
+    expected += packed_bytes;
+  }
+  return begin;
+}
+
 void Pack(std::span<const PackedTensor> tensors, std::byte* buffer) {
   for (const PackedTensor& tensor : tensors) {
     if (tensor.size_bytes == 0) continue;

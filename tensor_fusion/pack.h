@@ -13,12 +13,21 @@ inline constexpr std::size_t kPackAlignmentBytes = 64;
   return (size_bytes + kPackAlignmentBytes - 1) / kPackAlignmentBytes * kPackAlignmentBytes;
 }
 
-/// One tensor of a batch. The pointers may be equal, and null when size_bytes is 0.
+/// One tensor of a batch. The pointers may be equal, and null when size_bytes is 0. The batch may
+/// also read and write `padding_bytes` behind the output.
 struct PackedTensor {
   const void* input = nullptr;
   void* output = nullptr;
   std::size_t size_bytes = 0;
+  std::size_t padding_bytes = 0;
 };
+
+/// Where the batch lies in memory exactly as Pack would lay it out, so that it can be reduced
+/// there: every input is its output, the next tensor follows at PackedSize, and all padding in
+/// between and behind the last is lent, since it may belong to somebody else. Null where it does
+/// not, and for a batch without elements. This is a choice of this rank alone: others may pack the
+/// same batch.
+[[nodiscard]] std::byte* FindPacked(std::span<const PackedTensor> tensors);
 
 /// Copies the inputs behind one another into `buffer`, each padded with zeros to its PackedSize:
 /// the padding takes part in the reduction and must hold valid, harmless values.

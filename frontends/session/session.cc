@@ -202,6 +202,7 @@ SessionCounters Session::counters() const {
   counters.operations = engine.operations;
   counters.payload_bytes = engine.payload_bytes;
   counters.bytes_on_wire = parts_->executor.bytes_on_wire();
+  counters.bytes_packed = parts_->executor.bytes_packed();
   counters.seconds_outstanding = static_cast<double>(engine.outstanding_ns) * kSecondsPerNs;
   counters.seconds_executing = static_cast<double>(engine.execute_ns) * kSecondsPerNs;
   return counters;

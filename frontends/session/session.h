@@ -35,6 +35,7 @@ struct SessionCounters {
   std::uint64_t operations = 0;
   std::uint64_t payload_bytes = 0;  ///< handed to data collectives
   std::uint64_t bytes_on_wire = 0;  ///< sent to peers, through shared memory or network
+  std::uint64_t bytes_packed = 0;   ///< copied into the fusion buffer, padding included
   double seconds_outstanding = 0;   ///< at least one operation pending
   double seconds_executing = 0;     ///< the engine moving data
 };

@@ -1,5 +1,7 @@
 #include "tensor_fusion/fused_executor.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <functional>
@@ -81,6 +83,89 @@ TEST_P(FusedExecutorOnRanks, ReducesFusedAndSingleTensorsAlike) {
       EXPECT_EQ(executor.bytes_on_wire() > 0, size > 1);
     });
   }
+}
+
+// Tensors of these many floats at multiples of 64 bytes of one buffer, each filled with its value;
+// a last line of the buffer belongs to nobody.
+class FlatGradients {
+ public:
+  static constexpr std::array<std::int64_t, 4> kCounts = {10, 16, 1, 48};
+
+  explicit FlatGradients(int rank) {
+    for (std::size_t i = 0; i < kCounts.size(); ++i) {
+      std::fill_n(data(i), kCounts[i], static_cast<float>(rank + 1) + static_cast<float>(i));
+    }
+  }
+
+  // The reductions, in memory's order; `lends` says whether the padding belongs to the tensors.
+  std::vector<ReadyOperation> Operations(bool lends) {
+    std::vector<ReadyOperation> operations;
+    for (std::size_t i = 0; i < kCounts.size(); ++i) {
+      operations.push_back(Operation(OperationKind::kAllreduce, data(i), data(i), {kCounts[i]}));
+      const std::size_t size_bytes = operations.back().entry.output.size_bytes();
+      const std::size_t padding = PackedSize(size_bytes) - size_bytes;
+      operations.back().entry.input.padding_bytes = lends ? padding : 0;
+      operations.back().entry.output.padding_bytes = lends ? padding : 0;
+    }
+    return operations;
+  }
+
+  // Sums over `ranks` ranks, and `between` wherever there is no tensor.
+  void ExpectSums(int ranks, float between) {
+    std::vector<float> expected(values_.size(), between);
+    const auto n = static_cast<float>(ranks);
+    for (std::size_t i = 0; i < kCounts.size(); ++i) {
+      const float sum = n * (n + 1) / 2 + n * static_cast<float>(i);
+      std::fill_n(expected.begin() + (data(i) - values_.data()), kCounts[i], sum);
+    }
+    std::fill_n(expected.end() - 16, 16, kBetween);
+    EXPECT_EQ(values_, expected);
+  }
+
+  static constexpr float kBetween = 0.5F;  // what the padding holds at first
+
+ private:
+  float* data(std::size_t tensor) {
+    constexpr std::array<std::size_t, 4> kLines = {0, 1, 2, 3};  // of 16 floats
+    return values_.data() + 16 * kLines[tensor];
+  }
+
+  std::vector<float> values_ = std::vector<float>(16 * 7, kBetween);
+};
+
+TEST_P(FusedExecutorOnRanks, ReducesABatchThatLiesAsPackedInItsPlace) {
+  RunExecutors(GetParam(), 1024, [](CollectiveContext& context, FusedExecutor& executor) {
+    FlatGradients gradients(context.rank());
+    const Status status = executor.Execute(gradients.Operations(/*lends=*/true));
+    ASSERT_TRUE(status.ok()) << status.message();
+    EXPECT_EQ(executor.bytes_packed(), 0U);
+    const auto ranks = static_cast<float>(context.size());
+    gradients.ExpectSums(context.size(), ranks * FlatGradients::kBetween);
+  });
+}
+
+TEST_P(FusedExecutorOnRanks, NeverTouchesPaddingThatIsNotLent) {
+  RunExecutors(GetParam(), 1024, [](CollectiveContext& context, FusedExecutor& executor) {
+    FlatGradients gradients(context.rank());
+    const Status status = executor.Execute(gradients.Operations(/*lends=*/false));
+    ASSERT_TRUE(status.ok()) << status.message();
+    EXPECT_GT(executor.bytes_packed(), 0U);
+    gradients.ExpectSums(context.size(), FlatGradients::kBetween);
+  });
+}
+
+TEST_P(FusedExecutorOnRanks, MayPackOnOneRankWhatLiesAsPackedOnAnother) {
+  RunExecutors(GetParam(), 1024, [](CollectiveContext& context, FusedExecutor& executor) {
+    const bool lends = context.rank() % 2 == 0;
+    FlatGradients gradients(context.rank());
+    const Status status = executor.Execute(gradients.Operations(lends));
+    ASSERT_TRUE(status.ok()) << status.message();
+    EXPECT_EQ(executor.bytes_packed() == 0, lends);
+    // A rank that packs contributes zeros as padding.
+    const int lenders = (context.size() + 1) / 2;
+    gradients.ExpectSums(context.size(),
+                         FlatGradients::kBetween * static_cast<float>(lends ? lenders : 1));
+  });
 }
 
 TEST_P(FusedExecutorOnRanks, RunsEveryKindInOneList) {

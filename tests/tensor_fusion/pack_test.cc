@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -40,6 +41,46 @@ TEST(Pack, ReturnsWhatWasPackedAndZeroesThePadding) {
   Unpack(tensors, buffer.data());
   EXPECT_EQ(first_out, first);
   EXPECT_EQ(second_out, second);
+}
+
+// Three tensors in one buffer, as Pack would lay them out.
+class LaidOut : public testing::Test {
+ protected:
+  std::vector<PackedTensor> Tensors() {
+    std::byte* const data = buffer_.data();
+    return {{data, data, 64, 0},
+            {data + 64, data + 64, 70, 58},
+            {nullptr, nullptr, 0, 0},
+            {data + 192, data + 192, 4, 60}};
+  }
+  std::vector<std::byte> buffer_ = std::vector<std::byte>(256);
+};
+
+TEST_F(LaidOut, IsFoundWhereItLies) {
+  EXPECT_EQ(FindPacked(Tensors()), buffer_.data());
+  EXPECT_EQ(FindPacked({}), nullptr);
+  EXPECT_EQ(FindPacked(std::vector<PackedTensor>(2)), nullptr) << "no elements";
+}
+
+TEST_F(LaidOut, IsNotFoundWherePaddingIsNotLent) {
+  for (const std::size_t i : {std::size_t{1}, std::size_t{3}}) {
+    std::vector<PackedTensor> tensors = Tensors();
+    --tensors[i].padding_bytes;
+    EXPECT_EQ(FindPacked(tensors), nullptr) << i;
+  }
+}
+
+TEST_F(LaidOut, IsNotFoundInAnotherOrderWithGapsOrOutOfPlace) {
+  std::vector<PackedTensor> tensors = Tensors();
+  std::swap(tensors[0], tensors[1]);
+  EXPECT_EQ(FindPacked(tensors), nullptr);
+  tensors = Tensors();
+  tensors.erase(tensors.begin() + 1);
+  EXPECT_EQ(FindPacked(tensors), nullptr);
+  tensors = Tensors();
+  std::vector<std::byte> input(64);
+  tensors[0].input = input.data();
+  EXPECT_EQ(FindPacked(tensors), nullptr);
 }
 
 TEST(FusionBuffer, GrowsIsAlignedAndKeepsItsMemory) {

@@ -227,6 +227,17 @@ TEST(SessionFailures, DifferentSettingsFailOnAllRanksAlike) {
   }
 }
 
+TEST(SessionFailures, OneKindOfReproducibleIsNotTheOther) {
+  RunRanksOwning(2, [&](std::unique_ptr<Transport> transport) {
+    const char* value = transport->rank() == 0 ? "on" : "tree";
+    Config config;
+    ASSERT_TRUE(config.Set(Setting::kReproducible, value, SettingOrigin::kFlag).ok());
+    const auto session = Session::CreateOn(std::move(transport), config);
+    EXPECT_EQ(session.status().code(), StatusCode::kInvalidArgument);
+    EXPECT_THAT(session.status().message(), HasSubstr("'tree' on rank 1"));
+  });
+}
+
 TEST(SessionFailures, SettingsThatMeanTheSameAndRankLocalOnesMayDiffer) {
   RunRanksOwning(2, [&](std::unique_ptr<Transport> transport) {
     const bool first = transport->rank() == 0;
