@@ -28,6 +28,15 @@ std::size_t PartialMatch(std::string_view text, std::string_view pattern) {
   return 0;
 }
 
+// Where the next line begins that may be noise; the size of `text` where there is none.
+std::size_t NextSuspiciousLine(std::string_view text) {
+  for (std::size_t newline = text.find('\n'); newline != text.npos;
+       newline = text.find('\n', newline + 1)) {
+    if (newline + 1 < text.size() && MayBeginNoise(text[newline + 1])) return newline + 1;
+  }
+  return text.size();
+}
+
 }  // namespace
 
 std::string BannerFilter::Feed(std::string_view bytes) {
@@ -64,12 +73,11 @@ void BannerFilter::Pass(std::size_t size, std::string* out) {
 BannerFilter::Verdict BannerFilter::Judge() {
   if (held_.front() == kFailureRecordMark.front()) return JudgeRecord();
   if (held_.compare(0, Rule().size(), Rule()) == 0) return JudgeBox();
-  if (at_line_start_ && held_.front() == '[') return JudgeBracketLine();
+  if (at_line_start_ && MayBeginNoise(held_.front())) return JudgeLine();
 
   // Plain text: pass all of it up to where something of interest may begin.
-  const std::size_t bracket = held_.find("\n[");
-  std::size_t end = std::min({held_.size(), held_.find(kFailureRecordMark.front()),
-                              held_.find(Rule()), bracket == held_.npos ? bracket : bracket + 1});
+  std::size_t end = std::min(
+      {NextSuspiciousLine(held_), held_.find(kFailureRecordMark.front()), held_.find(Rule())});
   if (end < held_.size()) return {Verdict::Kind::kPass, end};
   const std::size_t partial = PartialMatch(held_, Rule());
   const std::size_t start = held_.size() - partial;
@@ -111,7 +119,7 @@ BannerFilter::Verdict BannerFilter::JudgeBox() {
   return {mode_ == Mode::kKeep ? Verdict::Kind::kPass : Verdict::Kind::kDrop, size};
 }
 
-BannerFilter::Verdict BannerFilter::JudgeBracketLine() {
+BannerFilter::Verdict BannerFilter::JudgeLine() {
   const std::size_t newline = held_.find('\n');
   if (newline == std::string::npos) {
     if (held_.size() > kMaxLineBytes || !MayBeNoiseLine(held_)) {

@@ -9,10 +9,10 @@
 namespace ronde {
 
 /// Takes mpirun's own noise out of a stream that also carries the ranks' stderr: the boxed help
-/// texts about ranks that ended badly, their "[host:pid] ..." companions and PMIx errors. What they
-/// say about ranks is kept as RankFailure, as are the guards' records. Every other byte passes
-/// unchanged and in order: help texts that are not recognised, rules of dashes that a program
-/// prints, and "\r" progress lines at once. Pure: no I/O, no clock.
+/// texts about ranks that ended badly, their "[host:pid] ..." companions, PMIx errors and words on
+/// forwarded signals. What they say about ranks is kept as RankFailure, as are the guards' records.
+/// Every other byte passes unchanged and in order: help texts that are not recognised, rules of
+/// dashes that a program prints, and "\r" progress lines at once. Pure: no I/O, no clock.
 class BannerFilter {
  public:
   enum class Mode {
@@ -46,7 +46,7 @@ class BannerFilter {
   Verdict Judge();
   Verdict JudgeRecord();
   Verdict JudgeBox();
-  Verdict JudgeBracketLine();
+  Verdict JudgeLine();
   void Pass(std::size_t size, std::string* out);
 
   Mode mode_;

@@ -30,6 +30,19 @@ constexpr std::array<std::string_view, 5> kNoiseTexts = {
     "Set MCA parameter \"orte_base_help_aggregate\" to 0",
 };
 
+constexpr std::array<std::string_view, 2> kForwardingTexts = {
+    "mpirun: Forwarding signal ",
+    "prterun: Forwarding signal ",
+};
+
+bool MayBeForwarding(std::string_view line) {
+  return std::any_of(kForwardingTexts.begin(), kForwardingTexts.end(),
+                     [line](std::string_view text) {
+                       const std::size_t size = std::min(line.size(), text.size());
+                       return line.substr(0, size) == text.substr(0, size);
+                     });
+}
+
 template <typename Texts>
 bool ContainsAny(std::string_view line, const Texts& texts) {
   return std::any_of(texts.begin(), texts.end(), [line](std::string_view text) {
@@ -59,10 +72,14 @@ std::optional<int> NumberAfter(std::string_view text, std::string_view label) {
 bool IsBannerFirstLine(std::string_view line) { return ContainsAny(line, kBannerTexts); }
 
 bool IsNoiseLine(std::string_view line) {
-  return MayBeNoiseLine(line) && ContainsAny(line, kNoiseTexts);
+  if (!MayBeNoiseLine(line)) return false;
+  return ContainsAny(line, kNoiseTexts) || ContainsAny(line, kForwardingTexts);
 }
 
+bool MayBeginNoise(char first) { return first == '[' || first == 'm' || first == 'p'; }
+
 bool MayBeNoiseLine(std::string_view line) {
+  if (line.front() != '[') return MayBeForwarding(line);
   // "[host:pid]": anything else in brackets is a program's own.
   const std::size_t close = line.find(']');
   const std::string_view inside = line.substr(1, std::min(close, line.size()) - 1);
@@ -74,8 +91,7 @@ bool MayBeNoiseLine(std::string_view line) {
   const bool host_ok = std::all_of(
       inside.begin(), inside.begin() + static_cast<long>(colon),
       [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '-' || c == '_'; });
-  return line.front() == '[' && pid_ok && host_ok &&
-         (close == std::string_view::npos || colon != inside.size());
+  return pid_ok && host_ok && (close == std::string_view::npos || colon != inside.size());
 }
 
 // Exit codes are not read here: the guards know them better.

@@ -10,8 +10,12 @@ namespace ronde {
 /// Whether a boxed help text that begins with `line` is one that ronderun says better itself.
 [[nodiscard]] bool IsBannerFirstLine(std::string_view line);
 
-/// Whether a whole line of the form "[host:pid] text" is bookkeeping without use to the user.
+/// Whether a whole line, "[host:pid] text" or mpirun's word that it forwards a signal, is
+/// bookkeeping without use to the user.
 [[nodiscard]] bool IsNoiseLine(std::string_view line);
+
+/// Whether a line that begins with `first` may be one.
+[[nodiscard]] bool MayBeginNoise(char first);
 
 /// Whether an unfinished line can still become one for which IsNoiseLine holds.
 [[nodiscard]] bool MayBeNoiseLine(std::string_view line);

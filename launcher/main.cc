@@ -87,7 +87,8 @@ int Launch(const LaunchOptions& options) {
   if (options.dry_run) return 0;
 
   const auto mode = options.verbose ? BannerFilter::Mode::kKeep : BannerFilter::Mode::kQuiet;
-  const Result<JobResult> result = RunJob(command, BannerFilter(mode));
+  const Result<JobResult> result =
+      RunJob(command, BannerFilter(mode), {.timeout_s = options.stop_timeout_s, .say = Say});
   if (!result.ok()) return ReportBadInput(kProgramName, result.status());
   const JobOutcome outcome = SummarizeJob(result.value().end, result.value().failures);
   if (!outcome.message.empty()) Say(outcome.message);

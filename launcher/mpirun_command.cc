@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "core/base/strcat.h"
+#include "launcher/stop_signal.h"
 
 namespace ronde {
 namespace {
@@ -64,6 +65,7 @@ std::vector<std::string> BuildMpirunCommand(const MpirunJob& job) {
   // mpirun binds each of two ranks to one core, which would put a rank's engine thread and its
   // compute threads on the same core.
   add("--bind-to", "none", "--map-by", "slot");
+  add("--mca", "ess_base_forward_signals", std::string(kStopSignalName));
   if (job.oversubscribes) add("--oversubscribe");
   add("-np", std::to_string(job.rank_count));
   if (!job.hosts.empty()) add("-H", FormatHostList(job.hosts));

@@ -35,8 +35,8 @@ struct MpirunJob {
   std::vector<std::string> program;  ///< path and arguments
 };
 
-/// The argument vector for Open MPI 4.1 and 5, mpirun's name first. Binding is none, and ranks fill
-/// one host's slots before the next.
+/// The argument vector for Open MPI 4.1 and 5, mpirun's name first. Binding is none, ranks fill
+/// one host's slots before the next, and kStopSignal is forwarded to them.
 [[nodiscard]] std::vector<std::string> BuildMpirunCommand(const MpirunJob& job);
 
 /// One line that a POSIX shell reads back as `arguments`.

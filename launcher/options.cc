@@ -19,7 +19,8 @@ constexpr char kProgramName[] = "ronderun";
 constexpr char kDescription[] = "Starts a program as N ranks on this machine or on many hosts.";
 constexpr char kFooter[] =
     "\nExit code: that of the rank that failed first, 128+N if signal N killed it, 2 for bad "
-    "input.\nExample: ronderun -np 2 ronde-train --algorithm post-local";
+    "input.\nOn SIGINT or SIGTERM every rank gets SIGTERM; the exit code is 130 or 143.\nExample: "
+    "ronderun -np 2 ronde-train --algorithm post-local";
 
 class Formatter : public CLI::Formatter {
  public:
@@ -32,6 +33,7 @@ struct RawOptions {
   std::string rank_count;
   std::string hosts;
   std::string hostfile;
+  std::string stop_timeout_s;
   bool dry_run = false;
   bool verbose = false;
 };
@@ -47,6 +49,11 @@ void AddOptions(CLI::App& app, RawOptions* raw) {
                  "the same from a file, lines of the form 'host slots=N' or 'host:N'")
       ->type_name("FILE")
       ->group("Ranks and hosts");
+  app.add_option("--stop-timeout-s", raw->stop_timeout_s,
+                 "seconds that ranks have to save and end after Ctrl-C or SIGTERM; 0 ends them at "
+                 "once, as a second Ctrl-C does")
+      ->type_name("S [30]")
+      ->group("Failures");
   app.add_flag("--dry-run", raw->dry_run, "print the command line, start nothing")->group("Output");
   app.add_flag("--verbose", raw->verbose,
                "print the command line before the start, and keep mpirun's own messages")
@@ -62,6 +69,18 @@ Result<int> ParseRankCount(const std::string& text) {
         StrCat("-np: '", text, "' is not a number of ranks; expected a whole number from 1 on"));
   }
   return count;
+}
+
+Status ParseStopTimeout(const std::string& text, double* seconds) {
+  constexpr double kMaxSeconds = 86400;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, *seconds);
+  // Not a number compares as false.
+  if (error == std::errc() && rest == end && *seconds >= 0 && *seconds <= kMaxSeconds) {
+    return Status::Ok();
+  }
+  return Status::InvalidArgument(StrCat(
+      "--stop-timeout-s: '", text, "' is not accepted; expected number from 0 to ", kMaxSeconds));
 }
 
 Result<std::vector<HostSlots>> ReadHostfile(const std::string& path) {
@@ -109,6 +128,9 @@ Status Complete(const CLI::App& app, const RawOptions& raw,
   RONDE_ASSIGN_OR_RETURN(options->program, TakeProgram(app.remaining(), arguments));
   RONDE_ASSIGN_OR_RETURN(options->rank_count, ParseRankCount(raw.rank_count));
   RONDE_ASSIGN_OR_RETURN(options->hosts, ReadHosts(raw, app.count("--hosts") > 0));
+  if (app.count("--stop-timeout-s") > 0) {
+    RONDE_RETURN_IF_ERROR(ParseStopTimeout(raw.stop_timeout_s, &options->stop_timeout_s));
+  }
   options->dry_run = raw.dry_run;
   options->verbose = raw.verbose;
   return Status::Ok();

@@ -15,6 +15,7 @@ struct LaunchOptions {
   std::vector<HostSlots> hosts;  ///< empty: this machine, or what the batch system allocated
   bool dry_run = false;
   bool verbose = false;
+  double stop_timeout_s = 30;        ///< that ranks have to save when the user ends the job
   std::vector<std::string> program;  ///< name and its own arguments; never empty
   Config settings;                   ///< flags over environment over defaults
 };

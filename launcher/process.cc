@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "core/base/strcat.h"
+#include "launcher/stop_signal.h"
 
 namespace ronde {
 namespace {
@@ -28,6 +29,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kHoldTime{250};
 // mpirun needs about 2 s to end ranks that ignore SIGTERM.
 constexpr milliseconds kCleanEndTime{10000};
+// mpirun and guards that are only just starting do not hear the request to stop.
+constexpr milliseconds kAskAgainTime{1000};
 // How long processes that outlive mpirun may delay the end of the job.
 constexpr milliseconds kDrainTime{500};
 
@@ -107,8 +110,8 @@ void KillOrphans() {
 // The job while it runs: waits for output, signals and time at one place.
 class Job {
  public:
-  Job(Child child, int signals, BannerFilter filter)
-      : child_(child), signals_(signals), filter_(std::move(filter)) {}
+  Job(Child child, int signals, BannerFilter filter, StopOptions stop)
+      : child_(child), signals_(signals), filter_(std::move(filter)), stop_(std::move(stop)) {}
 
   JobResult Run() {
     while (!Finished()) {
@@ -120,7 +123,7 @@ class Job {
         WriteAll(filter_.Flush());
       }
       if (waits[1].revents != 0) HandleSignal();
-      if (kill_at_ && Clock::now() >= *kill_at_) Kill();
+      Escalate();
     }
     WriteAll(filter_.Flush());
     CollectFailures();
@@ -143,7 +146,9 @@ class Job {
       if (!next || time < *next) next = time;
     };
     if (filter_.HoldsBytes()) consider(last_output_ + kHoldTime);
-    if (kill_at_) consider(*kill_at_);
+    for (const auto& time : {ask_at_, terminate_at_, kill_at_}) {
+      if (time) consider(*time);
+    }
     if (ended_at_) consider(*ended_at_ + kDrainTime);
     if (!next) return -1;
     const auto left = std::chrono::duration_cast<milliseconds>(*next - Clock::now()).count() + 1;
@@ -180,17 +185,54 @@ class Job {
       Reap();
     } else if (result_.end.interrupted_signal == 0) {
       result_.end.interrupted_signal = static_cast<int>(info.ssi_signo);
-      if (!ended_at_) kill(child_.pid, SIGTERM);
-      kill_at_ = Clock::now() + kCleanEndTime;
+      Stop();
     } else {
       Kill();
     }
+  }
+
+  void Stop() {
+    if (ended_at_) return;
+    if (stop_.timeout_s == 0) return Terminate();
+    stop_.say(StrCat("stopping: ranks have ", stop_.timeout_s,
+                     " s to save; press Ctrl-C again to end them now"));
+    terminate_at_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                       std::chrono::duration<double>(stop_.timeout_s));
+    AskToStop();
+  }
+
+  void Escalate() {
+    const auto due = [](const auto& time) { return time && Clock::now() >= *time; };
+    if (due(ask_at_)) AskToStop();
+    if (due(terminate_at_)) {
+      stop_.say(StrCat("ranks did not end within ", stop_.timeout_s, " s; ending them"));
+      Terminate();
+    }
+    if (due(kill_at_)) Kill();
+  }
+
+  void AskToStop() {
+    kill(child_.pid, kStopSignal);
+    ask_at_ = Clock::now() + kAskAgainTime;
+  }
+
+  // mpirun ends the ranks in its own way, and then itself.
+  void Terminate() {
+    kill(child_.pid, SIGTERM);
+    ForgetPlans();
+    kill_at_ = Clock::now() + kCleanEndTime;
   }
 
   // The guards see mpirun die and take their ranks along, on this host and, through mpirun's
   // daemons, on the others.
   void Kill() {
     if (!ended_at_) kill(child_.pid, SIGKILL);
+    ForgetPlans();
+  }
+
+  void ForgetPlans() {
+    ask_at_.reset();
+    terminate_at_.reset();
     kill_at_.reset();
   }
 
@@ -201,7 +243,7 @@ class Job {
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
       if (pid != child_.pid) continue;
       ended_at_ = Clock::now();
-      kill_at_.reset();
+      ForgetPlans();
       if (WIFSIGNALED(status)) result_.end.signal = WTERMSIG(status);
       if (WIFEXITED(status)) result_.end.exit_code = WEXITSTATUS(status);
     }
@@ -211,16 +253,21 @@ class Job {
   Child child_;
   int signals_;
   BannerFilter filter_;
+  StopOptions stop_;
   JobResult result_;
   bool has_children_ = true;
   Clock::time_point last_output_{};
   std::optional<Clock::time_point> ended_at_;
+  // What follows the first signal, as far as it is still to come.
+  std::optional<Clock::time_point> ask_at_;
+  std::optional<Clock::time_point> terminate_at_;
   std::optional<Clock::time_point> kill_at_;
 };
 
 }  // namespace
 
-Result<JobResult> RunJob(const std::vector<std::string>& command, BannerFilter filter) {
+Result<JobResult> RunJob(const std::vector<std::string>& command, BannerFilter filter,
+                         StopOptions stop) {
   sigset_t handled;
   sigset_t original;
   sigemptyset(&handled);
@@ -238,7 +285,7 @@ Result<JobResult> RunJob(const std::vector<std::string>& command, BannerFilter f
     pthread_sigmask(SIG_SETMASK, &original, nullptr);
     return child.status();
   }
-  JobResult result = Job(child.value(), signals, std::move(filter)).Run();
+  JobResult result = Job(child.value(), signals, std::move(filter), std::move(stop)).Run();
   close(signals);
   pthread_sigmask(SIG_SETMASK, &original, nullptr);
   return result;

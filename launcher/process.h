@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,12 +16,19 @@ struct JobResult {
   std::vector<RankFailure> failures;
 };
 
+/// What happens when the user ends a job.
+struct StopOptions {
+  double timeout_s = 30;  ///< how long ranks may take to save and end; 0: end them at once
+  std::function<void(const std::string&)> say;  ///< gets one line for the user at a time
+};
+
 /// Runs `command` (looked up in PATH) to its end. stdin and stdout are the caller's own, so a live
 /// progress line costs nothing; stderr passes through `filter`.
-/// SIGINT, SIGTERM and SIGHUP end the job cleanly; a second one, or 10 s without an end, kills it.
+/// On SIGINT, SIGTERM or SIGHUP the ranks get SIGTERM and the time that `stop` gives them; then
+/// mpirun ends those that are left. A second signal kills the job at once.
 /// If the caller dies, the job ends too. One job at a time, from the main thread.
 /// Errors: kUnavailable if the command cannot be started.
-[[nodiscard]] Result<JobResult> RunJob(const std::vector<std::string>& command,
-                                       BannerFilter filter);
+[[nodiscard]] Result<JobResult> RunJob(const std::vector<std::string>& command, BannerFilter filter,
+                                       StopOptions stop);
 
 }  // namespace ronde

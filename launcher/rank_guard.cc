@@ -5,7 +5,8 @@
 // 4.1 names the rank in a help text that a race suppresses now and then, gives no host for an exit
 // code, says nothing of SIGTERM, and words all this differently from release to release; srun says
 // nothing at all. The rank's parent always knows, under every launcher. The guard also takes its
-// rank along when mpirun is killed, so that nothing is left behind.
+// rank along when mpirun is killed, so that nothing is left behind, and ends it with SIGTERM when
+// ronderun asks for that (stop_signal.h).
 
 #include <poll.h>
 #include <sys/prctl.h>
@@ -18,10 +19,12 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 
 #include "core/base/config_environment.h"
 #include "launcher/rank_failure.h"
+#include "launcher/stop_signal.h"
 
 namespace ronde {
 namespace {
@@ -51,7 +54,16 @@ void Report(RankFailure::Kind kind, int code) {
 // Whether the launcher gave this rank a process group of its own (mpirun and srun do).
 bool OwnsGroup() { return getpgrp() == getpid(); }
 
-int ReportEnd(int wait_status) {
+// Whether this is how a rank ends that was asked to.
+bool EndedAsAsked(int wait_status) {
+  if (WIFSIGNALED(wait_status)) return WTERMSIG(wait_status) == SIGTERM;
+  const int code = WEXITSTATUS(wait_status);
+  return code == 0 || code == 128 + SIGTERM;
+}
+
+int ReportEnd(int wait_status, bool stopping) {
+  // A non-zero code would make mpirun end the other ranks, which may still be saving.
+  if (stopping && EndedAsAsked(wait_status)) return 0;
   if (WIFSIGNALED(wait_status)) {
     Report(RankFailure::Kind::kSignal, WTERMSIG(wait_status));
     return 128 + WTERMSIG(wait_status);
@@ -60,6 +72,9 @@ int ReportEnd(int wait_status) {
   if (code != 0) Report(RankFailure::Kind::kExit, code);
   return code;
 }
+
+// Asks the rank and its helpers to end. The guard blocks SIGTERM.
+void StopRank(pid_t child) { kill(OwnsGroup() ? 0 : child, SIGTERM); }
 
 // Kills the rank and its helpers.
 [[noreturn]] void KillRank(pid_t child) {
@@ -75,10 +90,11 @@ int Guard(char** argv) {
   sigset_t original;
   sigfillset(&blocked);
   pthread_sigmask(SIG_SETMASK, &blocked, &original);
-  sigset_t child_signal;
-  sigemptyset(&child_signal);
-  sigaddset(&child_signal, SIGCHLD);
-  const int signals = signalfd(-1, &child_signal, SFD_CLOEXEC);
+  sigset_t awaited;
+  sigemptyset(&awaited);
+  sigaddset(&awaited, SIGCHLD);
+  sigaddset(&awaited, kStopSignal);
+  const int signals = signalfd(-1, &awaited, SFD_CLOEXEC);
   // Not PR_SET_PDEATHSIG: it fires when the *thread* that started the guard ends, and mpirun
   // starts many ranks from a pool of threads.
   const int launcher = static_cast<int>(syscall(SYS_pidfd_open, getppid(), 0));
@@ -91,19 +107,25 @@ int Guard(char** argv) {
     return kStartFailedCode;
   }
   std::array<pollfd, 2> waits = {{{signals, POLLIN, 0}, {launcher, POLLIN, 0}}};
+  bool stopping = false;
   while (true) {
     int status = 0;
     if (waitpid(child, &status, WNOHANG) == child) {
-      const int code = ReportEnd(status);
-      // A failed rank's own helpers end with it. The guard blocks SIGTERM.
+      const int code = ReportEnd(status, stopping);
+      // A failed rank's own helpers end with it.
       if (code != 0 && OwnsGroup()) kill(0, SIGTERM);
       return code;
     }
     // A negative descriptor (a kernel without pidfd_open) is ignored by poll.
     poll(waits.data(), waits.size(), -1);
     if (waits[1].revents != 0) KillRank(child);
-    signalfd_siginfo ignored;
-    if (waits[0].revents != 0 && read(signals, &ignored, sizeof(ignored)) < 0) return 1;
+    signalfd_siginfo info = {};
+    if (waits[0].revents != 0 && read(signals, &info, sizeof(info)) < 0) return 1;
+    // ronderun repeats itself; the rank hears it once.
+    if (info.ssi_signo == static_cast<std::uint32_t>(kStopSignal) && !stopping) {
+      stopping = true;
+      StopRank(child);
+    }
   }
 }
 

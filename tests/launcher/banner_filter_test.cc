@@ -38,6 +38,8 @@ const std::string kSlots =
     Box("There are not enough slots available in the system to satisfy the 4\n"
         "slots that were requested by the application:\n\n  true\n");
 
+const std::string kForwarding = "mpirun: Forwarding signal 23 to job\n";
+
 std::string FilterAll(BannerFilter* filter, const std::string& text) {
   const std::string out = filter->Feed(text);
   return out + filter->Flush();
@@ -50,9 +52,18 @@ TEST(BannerFilter, DropsBannersAndKeepsTheTextAround) {
             "before\nbetween\nafter");
 }
 
+TEST(BannerFilter, DropsWhatMpirunSaysOfForwardedSignals) {
+  BannerFilter quiet;
+  EXPECT_EQ(FilterAll(&quiet, kForwarding + "saving\n" + kForwarding + "mpi saved\nmp"),
+            "saving\nmpi saved\nmp");
+  BannerFilter keeping(BannerFilter::Mode::kKeep);
+  EXPECT_EQ(FilterAll(&keeping, kForwarding), kForwarding);
+}
+
 TEST(BannerFilter, DoesNotDependOnHowBytesAreCut) {
   const std::string text = "loss 1\n" + kPrimaryJob + kKilled + "[vm:12] PMIX ERROR: x\n" + kSlots +
-                           FormatFailureRecord({Kind::kExit, 1, "vm", 3, 5}) + "end [1]\n";
+                           kForwarding + FormatFailureRecord({Kind::kExit, 1, "vm", 3, 5}) +
+                           "end [1]\n";
   for (std::size_t size = 1; size < 100; ++size) {
     BannerFilter filter;
     std::string out;

@@ -15,7 +15,8 @@ TEST(MpirunCommand, GoldenLineForOneHost) {
   job.environment = {{"PATH"}, {"RONDE_LAUNCHED=1"}};
   job.program = {"/opt/bin/ronde-train", "--epochs", "3"};
   EXPECT_EQ(ShellQuote(BuildMpirunCommand(job)),
-            "mpirun --bind-to none --map-by slot -np 2 -x PATH -x RONDE_LAUNCHED=1 "
+            "mpirun --bind-to none --map-by slot --mca ess_base_forward_signals SIGURG -np 2 -x "
+            "PATH -x RONDE_LAUNCHED=1 "
             "/opt/bin/ronde-rank /opt/bin/ronde-train --epochs 3");
 }
 
@@ -28,7 +29,8 @@ TEST(MpirunCommand, GoldenLineForManyHostsAsRootOversubscribed) {
   job.runs_as_root = true;
   job.program = {"/bin/sh", "-c", "echo it's $HOME"};
   EXPECT_EQ(ShellQuote(BuildMpirunCommand(job)),
-            "mpirun --allow-run-as-root --bind-to none --map-by slot --oversubscribe -np 8 "
+            "mpirun --allow-run-as-root --bind-to none --map-by slot "
+            "--mca ess_base_forward_signals SIGURG --oversubscribe -np 8 "
             "-H n1:2,n2:4 /opt/bin/ronde-rank /bin/sh -c 'echo it'\\''s $HOME'");
 }
 

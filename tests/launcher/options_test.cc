@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/base/strcat.h"
+
 namespace ronde {
 namespace {
 
@@ -91,6 +93,17 @@ TEST(LaunchCommandLine, RefusesUnknownFlagsAndWrongValues) {
   EXPECT_THAT(ParseError({"-np", "2", "-H", "", "true"}), HasSubstr("--hosts"));
   EXPECT_THAT(ParseError({"-np", "2"}), HasSubstr("no program"));
   EXPECT_THAT(ParseError({"-np", "2", "--"}), HasSubstr("no program"));
+}
+
+TEST(LaunchCommandLine, ReadsHowLongRanksMaySave) {
+  EXPECT_EQ(Parse({"-np", "2", "true"}).stop_timeout_s, 30);
+  EXPECT_EQ(Parse({"-np", "2", "--stop-timeout-s", "0.5", "true"}).stop_timeout_s, 0.5);
+  EXPECT_EQ(Parse({"-np", "2", "--stop-timeout-s=0", "true"}).stop_timeout_s, 0);
+  for (const char* value : {"-1", "soon", "nan", "1e9", "5s"}) {
+    EXPECT_THAT(ParseError({"-np", "2", StrCat("--stop-timeout-s=", value), "true"}),
+                HasSubstr("--stop-timeout-s: "))
+        << value;
+  }
 }
 
 TEST(LaunchCommandLine, RefusesAHostfileThatCannotBeRead) {

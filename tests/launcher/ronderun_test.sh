@@ -57,6 +57,7 @@ test_bad_input() {
   expect 2 "ronderun: hostfile $work/hosts, line 2: 'slots=two'*" \
     -np 2 --hostfile "$work/hosts" true
   expect 2 "ronderun: --timeout-s: 'soon'*" -np 2 --timeout-s soon true
+  expect 2 "ronderun: --stop-timeout-s: 'soon'*from 0 to 86400" -np 2 --stop-timeout-s soon true
   RONDE_TIMEOUT_S=soon expect 2 "ronderun: RONDE_TIMEOUT_S: 'soon'*" -np 2 true
   env PATH=/nonexistent "$ronderun" -np 2 /bin/true >"$work/out" 2>"$work/err"
   [ $? = 2 ] && grep -q 'ronderun: mpirun is not in PATH.*openmpi-bin' "$work/err" ||
@@ -129,17 +130,22 @@ test_helpers_of_failing_ranks() {
   done
 }
 
-# interrupt CODE SIGNAL...: sends the signals to ronderun while a stubborn job runs.
-interrupt() {
-  local want_code=$1 job signal
-  shift
-  "$ronderun" -np 2 sh -c "$stubborn" </dev/null >"$work/out" 2>"$work/err" &
+# start_job ARGS...: a job of two ranks in the background ($job), once both have written a line.
+start_job() {
+  "$ronderun" -np 2 "$@" </dev/null >"$work/out" 2>"$work/err" &
   job=$!
   for _ in $(seq 100); do
     [ "$(wc -l <"$work/out")" = 2 ] && break
     sleep 0.1
   done
   SECONDS=0
+}
+
+# interrupt CODE TIMEOUT SIGNAL...: sends the signals to ronderun while a stubborn job runs.
+interrupt() {
+  local want_code=$1 timeout_s=$2 job signal
+  shift 2
+  start_job --stop-timeout-s "$timeout_s" sh -c "$stubborn"
   for signal in "$@"; do
     kill "-$signal" "$job"
     sleep 0.2
@@ -151,14 +157,51 @@ interrupt() {
   expect_gone "signals $*"
 }
 
+# stop CODE SIGNAL PROGRAM...: a signal while the program waits for one; no rank is a culprit.
+stop() {
+  local want_code=$1 signal=$2 job
+  shift 2
+  start_job "$@"
+  kill "-$signal" "$job"
+  wait "$job" 2>/dev/null
+  code=$?
+  [ "$code" = "$want_code" ] || fail "stop by $signal: exit code $code, expected $want_code"
+  [ "$(head -n 1 "$work/err")" = "ronderun: stopping: ranks have 30 s to save; press Ctrl-C again\
+ to end them now" ] || fail "stop by $signal: the first line says what happens"
+  [ "$(wc -l <"$work/err")" = 2 ] && grep -q "^ronderun: interrupted by signal" "$work/err" ||
+    fail "stop by $signal: the second line is the end"
+  [ "$SECONDS" -le 8 ] || fail "stop by $signal: took $SECONDS s"
+}
+
+# expect_saved WHAT: both ranks have written their files.
+expect_saved() {
+  [ -e "$work/saved.0" ] && [ -e "$work/saved.1" ] || fail "$1: a rank could not save"
+  rm -f "$work"/saved.*
+}
+
+# Ranks that save on SIGTERM, for longer than mpirun itself would let them, and not all equally long.
+test_stopping() {
+  # shellcheck disable=SC2016
+  local saver='rank=${OMPI_COMM_WORLD_RANK:-${PMIX_RANK:-0}}
+    trap "sleep \$((rank + 2)); touch $0.\$rank; exit 143" TERM
+    echo ready; while true; do sleep 30 & wait; done'
+  stop 130 INT sh -c "$saver" "$work/saved"
+  expect_saved "sh after INT"
+  stop 143 TERM sh -c 'echo ready; exec sleep 30'  # does not care for the signal
+  [ -z "$mpi_program" ] || stop 130 INT "$mpi_program" save "$work/saved"
+  [ -z "$mpi_program" ] || expect_saved "MPI after INT"
+}
+
 test_bad_input
 test_good_runs
 test_failing_ranks
 test_helpers_of_failing_ranks
 [ -z "$mpi_program" ] || test_failing_mpi_ranks
-interrupt 130 INT
-interrupt 143 TERM
-interrupt 130 INT INT
-interrupt 137 KILL
+test_stopping
+interrupt 130 1 INT
+grep -q "ranks did not end within 1 s" "$work/err" || fail "the end of the patience is said"
+interrupt 143 0 TERM
+interrupt 130 30 INT INT
+interrupt 137 30 KILL
 [ "$failures" = 0 ] && echo "all passed"
 exit "$((failures > 0))"
