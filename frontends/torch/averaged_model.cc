@@ -1,43 +1,17 @@
 #include "frontends/torch/averaged_model.h"
 
-#include <cstddef>
-#include <string_view>
+#include <vector>
 
-#include "core/base/strcat.h"
 #include "frontends/torch/error.h"
+#include "frontends/torch/local_average.h"
 #include "frontends/torch/tensor_bridge.h"
 
 namespace ronde {
 namespace {
 
-// C++ Module::to(dtype) turns batch norm's counter into a floating-point buffer: it stays a
-// counter.
-bool IsStatistic(std::string_view name, const at::Tensor& buffer) {
-  return buffer.is_floating_point() && !name.ends_with("num_batches_tracked");
-}
-
-Handle SubmitBuffer(Session& session, const std::string& name, const at::Tensor& buffer,
-                    BnAtEvaluation bn) {
-  const TensorView view = ToTensorView(buffer, name);
-  if (bn == BnAtEvaluation::kRank0) return session.BroadcastAsync(name, view, 0);
+Handle SubmitAverage(Session& session, const std::string& name, const at::Tensor& inout) {
+  const TensorView view = ToTensorView(inout, name);
   return session.AllreduceAsync(name, view, view);
-}
-
-std::vector<Handle> Submit(Session& session, const torch::nn::Module& module,
-                           const FlatParameters& parameters, const AveragedModelOptions& options) {
-  std::vector<Handle> handles;
-  if (options.average_weights) {
-    const std::string name = options.name + "/weights";
-    const TensorView view = ToTensorView(parameters.flat(), name);
-    handles.push_back(session.AllreduceAsync(name, view, view));
-  }
-  if (options.bn == BnAtEvaluation::kRecalibrate) return handles;
-  for (const auto& [name, buffer] : NamedBuffers(module)) {
-    if (!IsStatistic(name, buffer)) continue;
-    handles.push_back(
-        SubmitBuffer(session, StrCat(options.name, "/", name), buffer.detach(), options.bn));
-  }
-  return handles;
 }
 
 void WaitAll(const std::vector<Handle>& handles) {
@@ -51,29 +25,43 @@ void WaitAll(const std::vector<Handle>& handles) {
 
 }  // namespace
 
-AveragedModel::Snapshot::Snapshot(const torch::nn::Module& module, FlatParameters& parameters)
-    : parameters_(parameters) {
-  const torch::NoGradGuard no_grad;
-  parameters_.Reattach();
-  weights_ = parameters_.flat().clone();
-  buffers_ = TensorsOf(NamedBuffers(module));
-  for (const at::Tensor& buffer : buffers_) buffer_values_.push_back(buffer.detach().clone());
-}
-
-AveragedModel::Snapshot::~Snapshot() {
-  const torch::NoGradGuard no_grad;
-  parameters_.flat().copy_(weights_);
-  for (std::size_t i = 0; i < buffers_.size(); ++i) buffers_[i].detach().copy_(buffer_values_[i]);
+AveragedModel::AveragedModel(Session& session, LocalWorkers& workers,
+                             const AveragedModelOptions& options)
+    : scratch_(workers) {
+  Average(session, workers, options);
 }
 
 AveragedModel::AveragedModel(Session& session, torch::nn::Module& module,
                              FlatParameters& parameters, const AveragedModelOptions& options)
-    : snapshot_(module, parameters) {
+    : owned_workers_(std::make_unique<LocalWorkers>(module, parameters, 1)),
+      scratch_(*owned_workers_) {
+  Average(session, *owned_workers_, options);
+}
+
+void AveragedModel::Average(Session& session, const LocalWorkers& workers,
+                            const AveragedModelOptions& options) {
   if (options.bn == BnAtEvaluation::kRecalibrate && !options.recalibrate) {
     throw Error(Status::InvalidArgument(
         "AveragedModel: BnAtEvaluation::kRecalibrate needs a recalibrate callback"));
   }
-  WaitAll(Submit(session, module, parameters, options));
+  std::vector<Handle> handles;
+  TreeSum sum;
+  if (options.average_weights) {
+    scratch_.weights().copy_(MeanOverWorkers(workers, &LocalWorkers::weights, sum));
+    handles.push_back(SubmitAverage(session, options.name + "/weights", scratch_.weights()));
+  }
+  const at::Tensor& statistics = scratch_.statistics();
+  if (statistics.defined() && options.bn != BnAtEvaluation::kRecalibrate) {
+    const std::string name = options.name + "/statistics";
+    if (options.bn == BnAtEvaluation::kRank0) {
+      handles.push_back(session.BroadcastAsync(name, ToTensorView(statistics, name), 0));
+    } else {
+      TreeSum statistic_sum;
+      statistics.copy_(MeanOverWorkers(workers, &LocalWorkers::statistics, statistic_sum));
+      handles.push_back(SubmitAverage(session, name, statistics));
+    }
+  }
+  WaitAll(handles);
   if (options.bn == BnAtEvaluation::kRecalibrate) options.recalibrate();
 }
 

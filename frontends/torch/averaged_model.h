@@ -1,13 +1,14 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
-#include <vector>
 
 #include <torch/torch.h>
 
 #include "frontends/session/session.h"
 #include "frontends/torch/flat_parameters.h"
+#include "frontends/torch/local_workers.h"
 
 namespace ronde {
 
@@ -29,33 +30,23 @@ struct AveragedModelOptions {
 
 /// The averaged model, for as long as this scope lives: for evaluation and for saving.
 ///
-/// The constructor (collective, blocking) saves this rank's weights and buffers, then averages the
-/// weights and treats floating-point buffers as `options.bn` says. Counters (integer buffers, and
-/// num_batches_tracked of any type) are never exchanged. The destructor puts weights and all
-/// buffers back bit for bit, so training goes on as if nothing had been. Errors: Error, with
-/// everything restored.
+/// The constructor (collective, blocking) points the module at a copy of its weights and buffers,
+/// then averages those weights over all workers of all ranks and treats floating-point buffers as
+/// `options.bn` says. Counters (integer buffers, and num_batches_tracked of any type) are never
+/// exchanged. The destructor points the module back, so training goes on as if nothing had been.
+/// Errors: Error, with everything restored.
 class AveragedModel {
  public:
+  AveragedModel(Session& session, LocalWorkers& workers, const AveragedModelOptions& options = {});
+  /// One worker, which is `module` as it is.
   AveragedModel(Session& session, torch::nn::Module& module, FlatParameters& parameters,
                 const AveragedModelOptions& options = {});
 
  private:
-  /// Copies of weights and buffers; writes them back when destroyed.
-  class Snapshot {
-   public:
-    Snapshot(const torch::nn::Module& module, FlatParameters& parameters);
-    ~Snapshot();
-    Snapshot(const Snapshot&) = delete;
-    Snapshot& operator=(const Snapshot&) = delete;
+  void Average(Session& session, const LocalWorkers& workers, const AveragedModelOptions& options);
 
-   private:
-    FlatParameters& parameters_;
-    at::Tensor weights_;
-    std::vector<at::Tensor> buffers_;
-    std::vector<at::Tensor> buffer_values_;
-  };
-
-  Snapshot snapshot_;
+  std::unique_ptr<LocalWorkers> owned_workers_;
+  LocalWorkers::ScratchScope scratch_;
 };
 
 }  // namespace ronde

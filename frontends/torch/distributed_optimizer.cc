@@ -1,45 +1,55 @@
 #include "frontends/torch/distributed_optimizer.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
-#include <torch/csrc/autograd/function.h>
-#include <torch/csrc/autograd/function_hook.h>
-#include <torch/csrc/autograd/variable.h>
-
 #include "core/base/strcat.h"
 #include "frontends/torch/error.h"
+#include "frontends/torch/flat_gradients.h"
+#include "frontends/torch/gradient_hook.h"
 
 namespace ronde {
 namespace {
 
-using torch::autograd::Node;
-using torch::autograd::variable_list;
-
-// Runs after the gradient has been accumulated, unlike Tensor::register_hook.
-class AccumulatedHook final : public torch::autograd::FunctionPostHook {
- public:
-  explicit AccumulatedHook(std::function<void()> action) : action_(std::move(action)) {}
-  variable_list operator()(const variable_list& outputs, const variable_list&) override {
-    action_();
-    return outputs;
-  }
-
- private:
-  std::function<void()> action_;
-};
+constexpr std::size_t kNamedInErrors = 4;
 
 struct Parameter {
   std::string name;
+  std::string operation;    // the name that all ranks know
+  std::string description;  // for messages
   at::Tensor tensor;
-  std::shared_ptr<Node> accumulator;  // the tensor holds it weakly: without us hooks would vanish
-  std::uintptr_t hook = 0;
-  Handle handle;
-  bool in_flight = false;
+  std::optional<GradientHook> hook;
+  bool in_flight = false;  // from the hook until it has been waited for
+  at::Tensor gradient;     // while in flight: what travels,
+  TensorView view;         // and where it lies
+  Handle handle;           // valid once submitted
+  int passes = 0;          // backward passes since the last synchronisation
 };
+
+// What became of the gradients that did not arrive, in one line.
+Status DescribeFailure(const Status& first, const std::vector<const Parameter*>& failed,
+                       std::int64_t step) {
+  if (first.code() != StatusCode::kShutdown) return first;
+  std::string names;
+  for (std::size_t i = 0; i < failed.size() && i < kNamedInErrors; ++i) {
+    names += StrCat(i == 0 ? "'" : ", '", failed[i]->name, "'");
+  }
+  if (failed.size() > kNamedInErrors) {
+    names += StrCat(" and ", failed.size() - kNamedInErrors, " more");
+  }
+  return Status::Shutdown(StrCat("optimizer step ", step, ": ", first.message(), "; ",
+                                 failed.size(), failed.size() == 1 ? " gradient" : " gradients",
+                                 " waited: ", names,
+                                 "; give all ranks the same number of steps (equal batches)"));
+}
 
 }  // namespace
 
@@ -47,57 +57,166 @@ struct DistributedOptimizer::Impl {
   Impl(Session& session_in, torch::optim::Optimizer& optimizer_in,
        DistributedOptimizerOptions options_in)
       : session(session_in), optimizer(optimizer_in), options(std::move(options_in)) {}
-  ~Impl() {
-    for (Parameter& parameter : parameters) parameter.accumulator->del_post_hook(parameter.hook);
-  }
 
-  void AddHook(std::size_t index);
+  void AddParameters(const NamedTensors& named);
   void OnAccumulated(std::size_t index);
-  void Submit(Parameter& parameter);
+  void Queue(Parameter& parameter, std::size_t index);
+  void SubmitQueued();
+  at::Tensor& PrepareGradient(std::size_t index);
+  void AwaitAll();
+  void AverageOverPasses();
+  void ForgetPasses();
+  void ArmHooks();
+  at::Tensor ReduceLoss(const at::Tensor& loss);
   [[nodiscard]] bool AnyInFlight() const;
   void RequireNothingInFlight(const char* call) const;
+  [[nodiscard]] double ShareOfPass() const {
+    return options.average_aggregated_gradients ? 1.0 / options.backward_passes_per_step : 1.0;
+  }
 
   Session& session;
   torch::optim::Optimizer& optimizer;
-  DistributedOptimizerOptions options;
+  const DistributedOptimizerOptions options;
   mutable std::mutex mutex;  // guards what follows: hooks may run on autograd's threads
-  std::vector<Parameter> parameters;
+  std::deque<Parameter> parameters;
+  std::vector<Parameter*> queued;  // in flight, but not submitted yet
+  std::size_t queued_bytes = 0;
+  std::unique_ptr<FlatGradients> flat;  // null: gradients lie where autograd puts them
   bool synchronizing = true;
   bool synchronized = false;  // gradients are the averages already
+  std::int64_t steps = 0;
 };
 
-void DistributedOptimizer::Impl::AddHook(std::size_t index) {
-  Parameter& parameter = parameters[index];
-  parameter.accumulator = torch::autograd::impl::grad_accumulator(parameter.tensor);
-  parameter.hook = parameter.accumulator->add_post_hook(
-      std::make_unique<AccumulatedHook>([this, index] { OnAccumulated(index); }));
+void DistributedOptimizer::Impl::AddParameters(const NamedTensors& named) {
+  std::set<std::string> names;
+  std::set<const void*> known;
+  std::vector<at::Tensor> tensors;
+  for (const auto& [name, tensor] : named) {
+    if (!at::isFloatingType(tensor.scalar_type()) && !tensor.requires_grad()) continue;
+    if (!known.insert(tensor.unsafeGetTensorImpl()).second) continue;
+    if (!names.insert(name).second || !tensor.is_leaf()) {
+      throw Error(Status::InvalidArgument(
+          StrCat("DistributedOptimizer: parameter '", name,
+                 tensor.is_leaf() ? "' is the name of two tensors; names must differ"
+                                  : "' is computed from other tensors; pass those")));
+    }
+    Parameter& parameter = parameters.emplace_back();
+    parameter.name = name;
+    parameter.operation = options.name_prefix + name;
+    parameter.description = StrCat("gradient of '", name, "'");
+    parameter.tensor = tensor;
+    tensors.push_back(tensor);
+    parameter.hook.emplace(tensor, [this, i = parameters.size() - 1] { OnAccumulated(i); });
+  }
+  if (options.gradient_as_bucket_view) flat = std::make_unique<FlatGradients>(std::move(tensors));
 }
 
 void DistributedOptimizer::Impl::OnAccumulated(std::size_t index) {
   const std::lock_guard lock(mutex);
+  synchronized = false;
   if (!synchronizing) return;
   Parameter& parameter = parameters[index];
   if (parameter.in_flight) {
     throw Error(Status::InvalidArgument(
-        StrCat("gradient of '", parameter.name,
-               "' was computed again before Step(); put all backward passes of a step but the last "
-               "inside a SkipSynchronize scope")));
+        StrCat(parameter.description, " was computed again before Step(), after ",
+               options.backward_passes_per_step,
+               " backward passes; raise backward_passes_per_step, or put all passes of a step but "
+               "the last inside a SkipSynchronize scope")));
   }
-  synchronized = false;
-  Submit(parameter);
+  if (++parameter.passes < options.backward_passes_per_step) return;
+  Queue(parameter, index);
+  if (queued_bytes >= options.bucket_size_bytes) SubmitQueued();
 }
 
-void DistributedOptimizer::Impl::Submit(Parameter& parameter) {
+at::Tensor& DistributedOptimizer::Impl::PrepareGradient(std::size_t index) {
+  const Parameter& parameter = parameters[index];
   at::Tensor& gradient = parameter.tensor.mutable_grad();
-  if (!gradient.defined()) gradient = at::zeros_like(parameter.tensor.detach());
-  const TensorView view = ToTensorView(gradient, "gradient of " + parameter.name);
-  AllreduceOptions allreduce;
-  allreduce.op = options.op;
-  parameter.handle =
-      session.AllreduceAsync(options.name_prefix + parameter.name, view, view, allreduce);
+  if (gradient.defined() && gradient.layout() != at::kStrided) {
+    if (!options.sparse_as_dense) {
+      throw Error(Status::InvalidArgument(
+          StrCat(parameter.description,
+                 " is sparse, and only dense gradients are averaged; set "
+                 "sparse_as_dense, or make the embedding with sparse(false)")));
+    }
+    const torch::NoGradGuard no_grad;
+    gradient = ZeroGradient(parameter.tensor).copy_(gradient.to_dense());
+  }
+  if (flat != nullptr && flat->Attach(index)) return gradient;
+  if (!gradient.defined()) gradient = ZeroGradient(parameter.tensor);
+  return gradient;
+}
+
+void DistributedOptimizer::Impl::Queue(Parameter& parameter, std::size_t index) {
+  parameter.gradient = PrepareGradient(index);
+  parameter.view = ToTensorView(parameter.gradient, parameter.description);
+  if (flat != nullptr) parameter.view.padding_bytes = flat->PaddingBytes(index);
   parameter.in_flight = true;
-  // Keeps the memory until the engine is done with it, whatever becomes of parameter and hooks.
-  parameter.handle.OnComplete([gradient](const Status&) {});
+  queued.push_back(&parameter);
+  queued_bytes += parameter.gradient.nbytes();
+}
+
+void DistributedOptimizer::Impl::SubmitQueued() {
+  // In the order of memory, so that a batch of views lies as it would be packed. Within a bucket
+  // hooks run in nearly that order.
+  if (flat != nullptr) {
+    std::sort(queued.begin(), queued.end(), [](const Parameter* a, const Parameter* b) {
+      return std::less<>()(a->view.data, b->view.data);
+    });
+  }
+  for (Parameter* parameter : queued) {
+    parameter->handle =
+        session.AllreduceAsync(parameter->operation, parameter->view, parameter->view,
+                               {.op = options.op, .postscale = ShareOfPass()});
+    // Keeps the memory until the engine is done with it, whatever becomes of parameter and hooks.
+    parameter->handle.OnComplete([gradient = parameter->gradient](const Status&) {});
+  }
+  queued.clear();
+  queued_bytes = 0;
+}
+
+void DistributedOptimizer::Impl::AwaitAll() {
+  Status first_failure;
+  std::vector<const Parameter*> failed;
+  for (Parameter& parameter : parameters) {
+    if (!parameter.in_flight) continue;
+    const Status status = parameter.handle.Wait();
+    parameter.in_flight = false;
+    parameter.gradient.reset();
+    if (status.ok()) continue;
+    if (first_failure.ok()) first_failure = status;
+    failed.push_back(&parameter);
+  }
+  ForgetPasses();
+  ThrowIfError(DescribeFailure(first_failure, failed, steps + 1));
+}
+
+// What the engine's postscale does where gradients travel.
+void DistributedOptimizer::Impl::AverageOverPasses() {
+  if (ShareOfPass() == 1) return;
+  const torch::NoGradGuard no_grad;
+  for (const Parameter& parameter : parameters) {
+    at::Tensor& gradient = parameter.tensor.mutable_grad();
+    if (parameter.tensor.requires_grad() && gradient.defined()) gradient.mul_(ShareOfPass());
+  }
+}
+
+void DistributedOptimizer::Impl::ForgetPasses() {
+  for (Parameter& parameter : parameters) parameter.passes = 0;
+}
+
+void DistributedOptimizer::Impl::ArmHooks() {
+  for (Parameter& parameter : parameters) parameter.hook->Arm();
+}
+
+at::Tensor DistributedOptimizer::Impl::ReduceLoss(const at::Tensor& loss) {
+  const std::lock_guard lock(mutex);
+  if (!synchronizing) return loss;
+  double value = loss.detach().item<double>();
+  const TensorView view(&value, DataType::kFloat64, {});
+  ThrowIfError(
+      session.AllreduceAsync(options.name_prefix + "ronde.loss", view, view, {.op = options.op})
+          .Wait());
+  return at::full_like(loss.detach(), value);
 }
 
 bool DistributedOptimizer::Impl::AnyInFlight() const {
@@ -117,14 +236,12 @@ DistributedOptimizer::DistributedOptimizer(Session& session, torch::optim::Optim
                                            const NamedTensors& parameters,
                                            DistributedOptimizerOptions options)
     : impl_(std::make_unique<Impl>(session, optimizer, std::move(options))) {
-  for (const auto& [name, tensor] : parameters) {
-    if (!tensor.requires_grad()) continue;
-    Parameter parameter;
-    parameter.name = name;
-    parameter.tensor = tensor;
-    impl_->parameters.push_back(std::move(parameter));
-    impl_->AddHook(impl_->parameters.size() - 1);
+  if (impl_->options.backward_passes_per_step < 1) {
+    throw Error(Status::InvalidArgument(
+        StrCat("DistributedOptimizer: backward_passes_per_step must be at least 1, got ",
+               impl_->options.backward_passes_per_step)));
   }
+  impl_->AddParameters(parameters);
 }
 
 DistributedOptimizer::DistributedOptimizer(Session& session, torch::optim::Optimizer& optimizer,
@@ -136,32 +253,54 @@ DistributedOptimizer::~DistributedOptimizer() = default;
 
 void DistributedOptimizer::Synchronize() {
   const std::lock_guard lock(impl_->mutex);
-  if (!impl_->synchronizing || impl_->synchronized) return;
-  const torch::NoGradGuard no_grad;
-  for (Parameter& parameter : impl_->parameters) {
-    if (!parameter.in_flight) impl_->Submit(parameter);
+  if (impl_->synchronized) return;
+  if (impl_->synchronizing) {
+    const torch::NoGradGuard no_grad;
+    impl_->ArmHooks();
+    for (std::size_t i = 0; i < impl_->parameters.size(); ++i) {
+      Parameter& parameter = impl_->parameters[i];
+      if (!parameter.in_flight && parameter.tensor.requires_grad()) impl_->Queue(parameter, i);
+    }
+    impl_->SubmitQueued();
+    impl_->AwaitAll();
+  } else {
+    impl_->AverageOverPasses();
   }
-  Status first_failure;
-  for (Parameter& parameter : impl_->parameters) {
-    const Status status = parameter.handle.Wait();
-    parameter.in_flight = false;
-    if (!status.ok() && first_failure.ok()) first_failure = status;
-  }
-  ThrowIfError(first_failure);
   impl_->synchronized = true;
 }
 
 void DistributedOptimizer::Step() {
+  if (dynamic_cast<torch::optim::LBFGS*>(&impl_->optimizer) != nullptr) {
+    throw Error(Status::InvalidArgument(
+        "DistributedOptimizer: LBFGS evaluates the loss several times in a step; call "
+        "Step(closure) "
+        "with a closure that zeroes the gradients, runs the backward pass and returns the loss"));
+  }
   Synchronize();
   impl_->optimizer.step();
   const std::lock_guard lock(impl_->mutex);
   impl_->synchronized = false;
+  ++impl_->steps;
 }
 
-void DistributedOptimizer::ZeroGrad() {
+at::Tensor DistributedOptimizer::Step(const torch::optim::Optimizer::LossClosure& closure) {
+  at::Tensor loss = impl_->optimizer.step([this, &closure] {
+    const at::Tensor mine = closure();
+    Synchronize();
+    return impl_->ReduceLoss(mine);
+  });
+  const std::lock_guard lock(impl_->mutex);
+  impl_->synchronized = false;
+  ++impl_->steps;
+  return loss;
+}
+
+void DistributedOptimizer::ZeroGrad(bool set_to_none) {
   const std::lock_guard lock(impl_->mutex);
   impl_->RequireNothingInFlight("ZeroGrad");
-  impl_->optimizer.zero_grad();
+  impl_->optimizer.zero_grad(set_to_none);
+  impl_->ForgetPasses();
+  impl_->ArmHooks();
   impl_->synchronized = false;
 }
 
@@ -171,6 +310,7 @@ void DistributedOptimizer::set_synchronizing(bool on) {
   impl_->RequireNothingInFlight("set_synchronizing");
   impl_->synchronizing = on;
   impl_->synchronized = false;
+  impl_->ForgetPasses();
 }
 
 bool DistributedOptimizer::synchronizing() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -15,22 +16,44 @@ struct DistributedOptimizerOptions {
   ReduceOp op = ReduceOp::kAverage;
   /// Precedes every parameter's name; needed where two optimizers' parameters share names.
   std::string name_prefix;
+  /// Gradients are accumulated over this many backward passes; the hooks submit them at the last.
+  int backward_passes_per_step = 1;
+  /// Divides the accumulated gradients by backward_passes_per_step, however many passes there were.
+  /// Otherwise they are summed over passes, as autograd does.
+  bool average_aggregated_gradients = false;
+  /// Turns sparse gradients (of an embedding with sparse(true)) into dense ones; an error
+  /// otherwise.
+  bool sparse_as_dense = false;
+  /// Keeps the gradients as views of one flat buffer per dtype (FlatGradients), so that they need
+  /// not be packed to be sent. They lose their graph, if a backward pass was asked to create one.
+  bool gradient_as_bucket_view = false;
+  /// Hooks hand gradients over in buckets of at least this many bytes, the last one in
+  /// Synchronize(): waking the engine for every small gradient costs more time than it hides. 0:
+  /// each at once. Need not be the same on all ranks.
+  std::size_t bucket_size_bytes = std::size_t{256} << 10;
 };
 
 /// Averages gradients over all ranks during the backward pass, then steps any torch optimizer.
 ///
-/// A hook on each parameter submits its gradient as soon as it is accumulated, under the
-/// parameter's name, so communication overlaps the rest of the backward pass and ranks may produce
-/// gradients in different orders. Step() waits for all of them. A parameter without a gradient on
-/// this rank contributes zeros (so ranks never wait for each other's unused branches) and receives
-/// the others' average, which is zero where nobody had one.
+/// A hook on each parameter submits its gradient once it is accumulated (and with its neighbours
+/// fills a bucket), under the parameter's name, so communication overlaps the rest of the backward
+/// pass and ranks may produce gradients in different orders. Step() waits for all of them. A
+/// parameter without a gradient on this rank contributes zeros (so ranks never wait for each
+/// other's unused branches) and receives the others' average, which is zero where nobody had one. A
+/// frozen parameter (requires_grad off) is left alone; parameters may be frozen and unfrozen
+/// between steps, on all ranks alike. A tensor under several names is one parameter, with the first
+/// of them.
 ///
-/// Errors: Error. One backward pass per Step(): a gradient that arrives twice is kInvalidArgument;
-/// accumulate with SkipSynchronize around all passes but the last.
+/// Errors: Error. A gradient that arrives more often than backward_passes_per_step before a Step()
+/// is kInvalidArgument. When another rank has shut down, so that its gradients will never come,
+/// Step() and Synchronize() end with one line (kShutdown) that names it and the gradients.
 /// Thread rule: one thread at a time; hooks may run on autograd's threads.
 class DistributedOptimizer {
  public:
-  /// Covers the tensors of `parameters` that require a gradient. All references must outlive this.
+  /// Covers the floating-point tensors of `parameters`: leaves, given in the same order on all
+  /// ranks. All references must outlive this.
+  /// Error: kInvalidArgument for two tensors of one name, a tensor that is no leaf, or fewer than 1
+  /// backward pass per step.
   DistributedOptimizer(Session& session, torch::optim::Optimizer& optimizer,
                        const NamedTensors& parameters, DistributedOptimizerOptions options = {});
   DistributedOptimizer(Session& session, torch::optim::Optimizer& optimizer,
@@ -42,15 +65,24 @@ class DistributedOptimizer {
 
   /// Submits what no hook has submitted and waits until every gradient is the average over ranks.
   /// A second call before the next backward pass does nothing, so gradients may be clipped between
-  /// Synchronize() and Step(). Does nothing while synchronising is off.
+  /// Synchronize() and Step(). While synchronising is off it only averages over passes, if asked.
   void Synchronize();
 
-  /// Synchronize(), then the optimizer's step.
+  /// Synchronize(), then the optimizer's step. Error: kInvalidArgument for LBFGS, which needs a
+  /// closure.
   void Step();
 
-  /// Gradients to undefined, as Optimizer::zero_grad(); forgets a synchronisation without a step.
+  /// One step of an optimizer that evaluates the loss itself, once (SGD) or several times (LBFGS):
+  /// `closure` zeroes the gradients, computes the loss, runs the backward pass (all of them) and
+  /// returns the loss, a tensor of one element. The optimizer sees gradients and losses reduced
+  /// over ranks, so that all ranks take the same decisions. Returns what the optimizer does: its
+  /// first loss.
+  at::Tensor Step(const torch::optim::Optimizer::LossClosure& closure);
+
+  /// Gradients to undefined, as Optimizer::zero_grad(), or to zeros in place; forgets a
+  /// synchronisation without a step.
   /// Error: kInvalidArgument while gradients are in flight (call Synchronize() or Step() first).
-  void ZeroGrad();
+  void ZeroGrad(bool set_to_none = true);
 
   /// While off, gradients stay local: hooks submit nothing and Step() only steps.
   /// Error: kInvalidArgument when changed while gradients are in flight.

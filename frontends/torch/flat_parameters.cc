@@ -69,6 +69,29 @@ void FlatParameters::Attach(std::size_t index) {
   tensor.set_data(view);
 }
 
+FlatParameters::Binding FlatParameters::MakeBinding(const at::Tensor& flat) const {
+  if (flat.dim() != 1 || flat.numel() != count() || !flat.is_contiguous() ||
+      flat.scalar_type() != flat_.scalar_type()) {
+    throw Error(Status::InvalidArgument(
+        StrCat("FlatParameters: expected a contiguous 1-D buffer of ", count(), " elements of ",
+               at::toString(flat_.scalar_type()), ", got ", flat.numel(), " of ",
+               at::toString(flat.scalar_type()))));
+  }
+  Binding binding{flat, {}};
+  binding.views.reserve(tensors_.size());
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    binding.views.push_back(
+        flat.as_strided(tensors_[i].sizes(), DenseStrides(tensors_[i]), offsets_[i]));
+  }
+  return binding;
+}
+
+void FlatParameters::Bind(const Binding& binding) {
+  const torch::NoGradGuard no_grad;
+  flat_ = binding.flat;
+  for (std::size_t i = 0; i < tensors_.size(); ++i) tensors_[i].set_data(binding.views[i]);
+}
+
 void FlatParameters::Reattach() {
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     if (IsAttached(i)) continue;

@@ -32,6 +32,18 @@ class FlatParameters {
   /// attached. Users of flat() call it first. Errors as the constructor's.
   void Reattach();
 
+  /// A buffer of count() elements and the tensors' places in it, made once so that binding is
+  /// quick.
+  struct Binding {
+    at::Tensor flat;
+    std::vector<at::Tensor> views;
+  };
+  /// Places for the tensors in `flat`: 1-D, contiguous, of the same dtype and count.
+  /// Error: kInvalidArgument.
+  [[nodiscard]] Binding MakeBinding(const at::Tensor& flat) const;
+  /// Points the tensors into that buffer; its values become theirs. No data moves.
+  void Bind(const Binding& binding);
+
  private:
   [[nodiscard]] bool IsAttached(std::size_t index) const;
   void Attach(std::size_t index);

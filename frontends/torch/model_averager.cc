@@ -5,33 +5,11 @@
 
 #include "core/base/strcat.h"
 #include "frontends/torch/error.h"
+#include "frontends/torch/momentum_buffers.h"
 #include "frontends/torch/tensor_bridge.h"
 
 namespace ronde {
 namespace {
-
-double MomentumOf(const torch::optim::OptimizerParamGroup& group) {
-  return static_cast<const torch::optim::SGDOptions&>(group.options()).momentum();
-}
-
-// The buffers of all parameters with momentum, in the optimizer's order. A buffer that does not
-// exist yet is made of zeros: the optimizer's first step then gives the same (without dampening).
-std::vector<at::Tensor> MomentumBuffers(torch::optim::Optimizer& optimizer) {
-  std::vector<at::Tensor> buffers;
-  for (auto& group : optimizer.param_groups()) {
-    if (MomentumOf(group) == 0) continue;
-    for (const at::Tensor& parameter : group.params()) {
-      auto& state = optimizer.state()[parameter.unsafeGetTensorImpl()];
-      if (!state) state = std::make_unique<torch::optim::SGDParamState>();
-      auto& sgd = static_cast<torch::optim::SGDParamState&>(*state);
-      if (!sgd.momentum_buffer().defined()) {
-        sgd.momentum_buffer(at::zeros_like(parameter.detach()));
-      }
-      buffers.push_back(sgd.momentum_buffer());
-    }
-  }
-  return buffers;
-}
 
 bool SameTensors(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {
   if (a.size() != b.size()) return false;
@@ -80,17 +58,24 @@ void ModelAverager::ResetMomentum() {
   for (at::Tensor& buffer : MomentumBuffers(*options_.optimizer)) buffer.zero_();
 }
 
-Handle ModelAverager::SubmitMomentum(std::int64_t step) {
+// All momentum in one tensor; undefined where there is none.
+at::Tensor ModelAverager::FlatMomentum() {
+  if (options_.workers != nullptr) return options_.workers->momentum(options_.workers->active());
   std::vector<at::Tensor> buffers = MomentumBuffers(*options_.optimizer);
-  if (buffers.empty()) return Handle::Completed(Status::Ok());
+  if (buffers.empty()) return {};
   // The optimizer steps its buffers in place, so the flat buffer lasts until its state is replaced.
   if (!momentum_ || !SameTensors(momentum_->tensors(), buffers)) {
     momentum_ = std::make_unique<FlatParameters>(std::move(buffers));
   }
   momentum_->Reattach();
-  return session_.AverageModelAsync(options_.name + "/momentum",
-                                    ToTensorView(momentum_->flat(), options_.name + "/momentum"),
-                                    schedule_, step);
+  return momentum_->flat();
+}
+
+Handle ModelAverager::SubmitMomentum(std::int64_t step) {
+  const at::Tensor momentum = FlatMomentum();
+  if (!momentum.defined()) return Handle::Completed(Status::Ok());
+  const std::string name = options_.name + "/momentum";
+  return session_.AverageModelAsync(name, ToTensorView(momentum, name), schedule_, step);
 }
 
 bool ModelAverager::Step(std::int64_t step) {

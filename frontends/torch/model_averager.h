@@ -8,6 +8,7 @@
 
 #include "frontends/session/session.h"
 #include "frontends/torch/flat_parameters.h"
+#include "frontends/torch/local_workers.h"
 
 namespace ronde {
 
@@ -22,6 +23,9 @@ struct ModelAveragerOptions {
   MomentumAtAverage momentum = MomentumAtAverage::kKeep;
   /// Must be a torch::optim::SGD for kReset and kAverage; unused for kKeep.
   torch::optim::Optimizer* optimizer = nullptr;
+  /// The rank's workers, made with `optimizer`: the active one is averaged. Null: the module as it
+  /// is.
+  LocalWorkers* workers = nullptr;
   std::string name = "model";  ///< pairs the averages across ranks
 };
 
@@ -49,6 +53,7 @@ class ModelAverager {
  private:
   void CheckOptions() const;
   void ResetMomentum();
+  at::Tensor FlatMomentum();
   Handle SubmitMomentum(std::int64_t step);
 
   Session& session_;

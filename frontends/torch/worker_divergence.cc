@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <numeric>
 
+#include "frontends/torch/tree_sum.h"
+
 namespace ronde {
 namespace {
 
@@ -34,24 +36,32 @@ double Divergence(const T* before, const T* mean, std::size_t count) {
 
 }  // namespace
 
+double RelativeDistance(const at::Tensor& own, const at::Tensor& mean) {
+  const torch::NoGradGuard no_grad;
+  const auto count = static_cast<std::size_t>(mean.numel());
+  if (mean.scalar_type() == at::kDouble) {
+    return Divergence(own.const_data_ptr<double>(), mean.const_data_ptr<double>(), count);
+  }
+  const at::Tensor wide_own = own.to(at::kFloat);  // itself unless the type is a 16-bit one
+  const at::Tensor wide_mean = mean.to(at::kFloat);
+  return Divergence(wide_own.const_data_ptr<float>(), wide_mean.const_data_ptr<float>(), count);
+}
+
 void WorkerDivergence::Remember() {
   const torch::NoGradGuard no_grad;
-  parameters_.Reattach();
-  if (!before_.defined()) before_ = at::empty_like(parameters_.flat());
-  before_.copy_(parameters_.flat());
+  const at::Tensor& weights = workers_.weights(0);
+  if (!first_before_.defined()) first_before_ = at::empty_like(weights);
+  first_before_.copy_(weights);
 }
 
 double WorkerDivergence::Measure() {
-  const torch::NoGradGuard no_grad;
-  parameters_.Reattach();
-  const at::Tensor& mean = parameters_.flat();
-  const auto count = static_cast<std::size_t>(mean.numel());
-  if (mean.scalar_type() == at::kDouble) {
-    return Divergence(before_.const_data_ptr<double>(), mean.const_data_ptr<double>(), count);
+  const at::Tensor& mean = workers_.weights(0);
+  TreeSum sum;  // so that the logged figure, too, does not depend on who plays which worker
+  for (int worker = 0; worker < workers_.count(); ++worker) {
+    const at::Tensor& own = worker == 0 ? first_before_ : workers_.weights(worker);
+    sum.Add(at::scalar_tensor(RelativeDistance(own, mean), at::kDouble));
   }
-  const at::Tensor wide_before = before_.to(at::kFloat);  // itself unless the type is a 16-bit one
-  const at::Tensor wide_mean = mean.to(at::kFloat);
-  return Divergence(wide_before.const_data_ptr<float>(), wide_mean.const_data_ptr<float>(), count);
+  return sum.Finish().item<double>() / workers_.count();
 }
 
 }  // namespace ronde

@@ -1,9 +1,15 @@
 #pragma once
 
 #include <limits>
+#include <memory>
+#include <vector>
 
 #include "frontends/torch/algorithms/training_algorithm.h"
+#include "frontends/torch/classic_sgd.h"
 #include "frontends/torch/distributed_optimizer.h"
+#include "frontends/torch/gradient_sum.h"
+#include "frontends/torch/local_average.h"
+#include "frontends/torch/local_workers.h"
 #include "frontends/torch/model_averager.h"
 #include "frontends/torch/worker_divergence.h"
 
@@ -23,6 +29,7 @@ class PhasedAlgorithm : public TrainingAlgorithm {
   [[nodiscard]] std::string_view name() const override { return name_; }
   [[nodiscard]] Phase phase(std::int64_t step) const override;
   void BeginStep(std::int64_t step) override;
+  void NextWorker(std::int64_t step) override;
   StepReport FinishStep(std::int64_t step, double learning_rate) override;
 
  protected:
@@ -32,12 +39,24 @@ class PhasedAlgorithm : public TrainingAlgorithm {
   virtual void AfterAverage(double learning_rate) { static_cast<void>(learning_rate); }
 
  private:
+  void FinishWorker(std::int64_t step);
+  void ClipGradients();
+  void Average(std::int64_t step, double learning_rate, StepReport& report);
+  [[nodiscard]] bool SumsGradientsHere(std::int64_t step) const;
+
   std::string_view name_;
   TrainingContext context_;
   std::int64_t switch_step_;
+  double max_gradient_norm_;
+  std::unique_ptr<LocalWorkers> owned_workers_;  // where the context has none
+  LocalWorkers& workers_;
   DistributedOptimizer distributed_;
+  GradientSum gradient_sum_;
   ModelAverager averager_;
+  LocalAverage local_average_;
   WorkerDivergence divergence_;
+  ClassicSgd* classic_;                          // null for any other optimizer
+  std::vector<double> previous_learning_rates_;  // of classic_, as every worker's step finds them
 };
 
 }  // namespace ronde

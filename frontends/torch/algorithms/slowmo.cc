@@ -17,6 +17,10 @@ class SlowMoAlgorithm final : public PhasedAlgorithm {
     if (step - 1 == switch_step()) outer_.Anchor();
   }
 
+  NamedTensors State() override {
+    return {{"slowmo.anchor", outer_.anchor()}, {"slowmo.slow_buffer", outer_.slow_buffer()}};
+  }
+
  protected:
   void AfterAverage(double learning_rate) override { outer_.Step(learning_rate); }
 

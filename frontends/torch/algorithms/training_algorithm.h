@@ -10,7 +10,9 @@
 
 #include "frontends/session/session.h"
 #include "frontends/torch/flat_parameters.h"
+#include "frontends/torch/local_workers.h"
 #include "frontends/torch/model_averager.h"
+#include "frontends/torch/tensor_bridge.h"
 
 namespace ronde {
 
@@ -20,6 +22,12 @@ struct AlgorithmOptions {
   MomentumAtAverage momentum = MomentumAtAverage::kKeep;
   double slow_momentum = 0.5;  ///< beta
   double slow_lr = 1;          ///< alpha
+  /// Gradients are scaled down to this Euclidean norm over all parameters, after they have been
+  /// averaged (minibatch) or worker by worker (local); 0: never.
+  double max_gradient_norm = 0;
+  /// Backward passes of each worker per step; their gradients add up and are averaged over workers
+  /// after the last. The caller scales the loss.
+  int accumulation_steps = 1;
 };
 
 /// How the ranks of a step work together.
@@ -35,13 +43,20 @@ struct StepReport {
   double seconds_optimizer = 0;      ///< the optimizer's step and the algorithm's own arithmetic
   double seconds_communication = 0;  ///< exposed: waiting for gradients or for the average
   bool synchronized = false;         ///< gradients or weights were averaged in this step
-  /// ||w - mean(w)|| / ||mean(w)|| of this rank, in steps that average the weights.
+  /// ||w - mean(w)|| / ||mean(w)||, in steps that average the weights; the mean over this rank's
+  /// workers.
   std::optional<double> worker_divergence;
 };
 
 /// One way of training K workers together. Steps count from 1 and run across epochs:
 ///   algorithm.BeginStep(t); zero_grad; forward; backward; algorithm.FinishStep(t, lr);
-/// The same on all ranks. The caller sets the optimizer's learning rate before FinishStep.
+/// The same on all ranks. The caller sets the optimizer's learning rate before BeginStep.
+///
+/// A rank that plays several workers goes through them within the step:
+///   algorithm.BeginStep(t);  // worker 0
+///   for each worker w { if (w > 0) algorithm.NextWorker(t); zero_grad; forward; backward; }
+///   algorithm.FinishStep(t, lr);
+/// Sums over workers are in binary-tree order over their indices (rank x workers + w).
 /// Errors: Error. Thread rule: one thread at a time.
 class TrainingAlgorithm {
  public:
@@ -49,10 +64,17 @@ class TrainingAlgorithm {
 
   [[nodiscard]] virtual std::string_view name() const = 0;
   [[nodiscard]] virtual Phase phase(std::int64_t step) const = 0;
-  /// Before the backward pass: turns the gradient hooks on or off.
+  /// Before the first worker's zero_grad: turns the gradient hooks on or off, makes worker 0
+  /// active.
   virtual void BeginStep(std::int64_t step) = 0;
-  /// After the backward pass: synchronises or not, steps the optimizer, averages when due.
+  /// Between two workers of this rank: finishes the active one's part and makes the next active.
+  virtual void NextWorker(std::int64_t step) = 0;
+  /// After the last backward pass: synchronises or not, steps the optimizer, averages when due.
   virtual StepReport FinishStep(std::int64_t step, double learning_rate) = 0;
+  /// What lives on between steps beside weights, momentum and buffers, by name and for a checkpoint
+  /// (slowmo: "slowmo.anchor", "slowmo.slow_buffer", flat and equal on all ranks). The tensors are
+  /// the state itself: copying values into them restores it. Empty for most algorithms.
+  [[nodiscard]] virtual NamedTensors State() { return {}; }
 };
 
 /// What an algorithm works on; everything must outlive it. All ranks start from equal weights
@@ -62,6 +84,8 @@ struct TrainingContext {
   torch::nn::Module& module;
   torch::optim::SGD& optimizer;
   FlatParameters& parameters;
+  /// The workers of this rank; null: one, which is `module` as it is.
+  LocalWorkers* workers = nullptr;
 };
 
 /// An entry of the table of algorithms, and which options have a meaning for it.

@@ -5,10 +5,12 @@
 #include <random>
 #include <vector>
 
-#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "frontends/torch/flat_parameters.h"
+#include "tests/frontends/torch/one_weight.h"
 #include "tests/frontends/torch/run_sessions.h"
+#include "tests/frontends/torch/tiny_model.h"
 
 namespace ronde {
 namespace {
@@ -16,24 +18,15 @@ namespace {
 using torch::optim::SGD;
 using torch::optim::SGDOptions;
 
-at::Tensor Weight() { return at::ones({3}, at::kDouble).requires_grad_(); }
-
-// d loss / d w = factor.
-at::Tensor Loss(const at::Tensor& w, double factor) { return (w * factor).sum(); }
-
-double First(const at::Tensor& tensor) { return tensor.detach()[0].item<double>(); }
-
 TEST(DistributedOptimizer, AveragesGradientsOverRanks) {
   for (const int size : {1, 2, 3}) {
     RunSessions(size, [&](Session& session) {
-      const at::Tensor w = Weight();
-      SGD sgd({w}, SGDOptions(1));
-      DistributedOptimizer optimizer(session, sgd, NamedTensors{{"w", w}});
-      Loss(w, session.rank() + 1.0).backward();
-      optimizer.Synchronize();
-      EXPECT_NEAR(First(w.grad()), (session.size() + 1) / 2.0, 1e-14);
-      optimizer.Step();
-      EXPECT_NEAR(First(w), 1 - (session.size() + 1) / 2.0, 1e-14);
+      OneWeight job(session);
+      job.Backward(session.rank() + 1.0);
+      job.optimizer.Synchronize();
+      EXPECT_NEAR(job.gradient(), (session.size() + 1) / 2.0, 1e-14);
+      job.optimizer.Step();
+      EXPECT_NEAR(job.weight(), 1 - (session.size() + 1) / 2.0, 1e-14);
     });
   }
 }
@@ -76,110 +69,15 @@ TEST(DistributedOptimizer, GradientsMayArriveInAnyOrder) {
   });
 }
 
-TEST(DistributedOptimizer, ParametersWithoutGradientContributeZeros) {
-  RunSessions(2, [](Session& session) {
-    const at::Tensor used = Weight();
-    const at::Tensor only_on_rank_1 = Weight();
-    const at::Tensor never = Weight();
-    SGD sgd({used, only_on_rank_1, never}, SGDOptions(1));
-    DistributedOptimizer optimizer(
-        session, sgd, NamedTensors{{"used", used}, {"some", only_on_rank_1}, {"never", never}});
-    for (int step = 0; step < 3; ++step) {
-      optimizer.ZeroGrad();
-      at::Tensor loss = Loss(used, 1);
-      if (session.rank() == 1) loss = loss + Loss(only_on_rank_1, 4);
-      loss.backward();
-      optimizer.Step();
-    }
-    EXPECT_EQ(First(used), -2);
-    EXPECT_EQ(First(only_on_rank_1), -5);
-    EXPECT_EQ(First(never), 1);
-  });
-}
-
-TEST(DistributedOptimizer, AParameterUsedTwiceIsSubmittedOnce) {
-  RunSessions(2, [](Session& session) {
-    const at::Tensor w = Weight();
-    SGD sgd({w}, SGDOptions(1));
-    DistributedOptimizer optimizer(session, sgd, NamedTensors{{"w", w}});
-    (Loss(w, 1) + Loss(w, 2)).backward();
-    optimizer.Synchronize();
-    EXPECT_EQ(First(w.grad()), 3);
-  });
-}
-
-TEST(DistributedOptimizer, ASecondBackwardPassIsAnErrorThatNamesTheParameter) {
-  RunSessions(2, [](Session& session) {
-    const at::Tensor w = Weight();
-    SGD sgd({w}, SGDOptions(1));
-    DistributedOptimizer optimizer(session, sgd, NamedTensors{{"layer.w", w}});
-    Loss(w, 1).backward();
-    try {
-      Loss(w, 1).backward();
-      ADD_FAILURE() << "no error";
-    } catch (const std::exception& error) {
-      EXPECT_THAT(error.what(), testing::HasSubstr("layer.w"));
-    }
-    optimizer.Synchronize();
-  });
-}
-
-TEST(DistributedOptimizer, AccumulatesInsideSkipSynchronize) {
-  RunSessions(2, [](Session& session) {
-    const at::Tensor w = Weight();
-    SGD sgd({w}, SGDOptions(1));
-    DistributedOptimizer optimizer(session, sgd, NamedTensors{{"w", w}});
-    {
-      const SkipSynchronize skip(optimizer);
-      Loss(w, session.rank()).backward();
-      EXPECT_EQ(First(w.grad()), session.rank());
-    }
-    Loss(w, 1).backward();
-    optimizer.Synchronize();
-    EXPECT_EQ(First(w.grad()), 1.5);
-  });
-}
-
-TEST(DistributedOptimizer, StepsLocallyWhileSkipping) {
-  RunSessions(2, [](Session& session) {
-    const at::Tensor w = Weight();
-    SGD sgd({w}, SGDOptions(1));
-    DistributedOptimizer optimizer(session, sgd, NamedTensors{{"w", w}});
-    const SkipSynchronize skip(optimizer);
-    Loss(w, session.rank()).backward();
-    optimizer.Step();
-    EXPECT_EQ(First(w), 1 - session.rank());
-    EXPECT_EQ(session.counters().operations, 0U);
-  });
-}
-
-TEST(DistributedOptimizer, GradientsMayBeClippedBetweenSynchronizeAndStep) {
-  RunSessions(2, [](Session& session) {
-    const at::Tensor w = Weight();
-    SGD sgd({w}, SGDOptions(1));
-    DistributedOptimizer optimizer(session, sgd, NamedTensors{{"w", w}});
-    Loss(w, 8).backward();
-    optimizer.Synchronize();
-    {
-      const torch::NoGradGuard no_grad;
-      w.mutable_grad().clamp_(-1, 1);
-    }
-    optimizer.Step();
-    EXPECT_EQ(First(w), 0);
-  });
-}
-
 TEST(DistributedOptimizer, RefusesToForgetGradientsInFlight) {
   RunSessions(2, [](Session& session) {
-    const at::Tensor w = Weight();
-    SGD sgd({w}, SGDOptions(1));
-    DistributedOptimizer optimizer(session, sgd, NamedTensors{{"w", w}});
-    Loss(w, 1).backward();
-    EXPECT_EQ(ThrownCode([&] { optimizer.ZeroGrad(); }), StatusCode::kInvalidArgument);
-    EXPECT_EQ(ThrownCode([&] { optimizer.set_synchronizing(false); }),
+    OneWeight job(session);
+    job.Backward(1);
+    EXPECT_EQ(ThrownCode([&] { job.optimizer.ZeroGrad(); }), StatusCode::kInvalidArgument);
+    EXPECT_EQ(ThrownCode([&] { job.optimizer.set_synchronizing(false); }),
               StatusCode::kInvalidArgument);
-    optimizer.Step();
-    optimizer.ZeroGrad();
+    job.optimizer.Step();
+    job.optimizer.ZeroGrad();
   });
 }
 
@@ -214,7 +112,7 @@ TEST(DistributedOptimizer, RemovesItsHooks) {
 TEST(DistributedOptimizer, DestroyedInMidBackwardLeavesMemoryValid) {
   RunSessions(2, [](Session& session) {
     for (int i = 0; i < 20; ++i) {
-      const at::Tensor w = at::ones({20000}, at::kDouble).requires_grad_();
+      const at::Tensor w = at::ones({40000}, at::kDouble).requires_grad_();
       SGD sgd({w}, SGDOptions(1));
       DistributedOptimizer optimizer(session, sgd, NamedTensors{{StrCat("w", i), w}});
       Loss(w, 1).backward();
@@ -235,33 +133,38 @@ TEST(DistributedOptimizer, HooksSurviveFlattening) {
   });
 }
 
-TEST(DistributedOptimizer, KeepsChannelsLastGradients) {
+TEST(DistributedOptimizer, BucketSizesMayDifferBetweenRanks) {
+  RunSessions(3, [](Session& session) {
+    auto model = TinyModel();
+    auto reference = TinyModel();
+    SGD sgd(model->parameters(), SGDOptions(0.1));
+    SGD serial(reference->parameters(), SGDOptions(0.1));
+    DistributedOptimizerOptions options;
+    options.bucket_size_bytes = 150U * session.rank();
+    DistributedOptimizer optimizer(session, sgd, *model, options);
+    for (int step = 0; step < 5; ++step) {
+      optimizer.ZeroGrad();
+      TinyLoss(model, session.rank(), step).backward();
+      optimizer.Step();
+      serial.zero_grad();
+      MeanTinyLoss(reference, session.size(), step).backward();
+      serial.step();
+    }
+    EXPECT_LT(LargestDifference(*model, *reference), 1e-14);
+  });
+}
+
+TEST(DistributedOptimizer, HooksSubmitAFullBucketBeforeTheEndOfTheStep) {
   RunSessions(2, [](Session& session) {
-    torch::nn::Conv2d conv(torch::nn::Conv2dOptions(3, 4, 3));
-    conv->to(at::kDouble);
-    {
-      const torch::NoGradGuard no_grad;
-      conv->weight.set_data(
-          at::ones({4, 3, 3, 3}, at::kDouble).contiguous(at::MemoryFormat::ChannelsLast));
-      conv->bias.zero_();
-    }
-    SGD sgd(conv->parameters(), SGDOptions(1));
-    DistributedOptimizer optimizer(session, sgd, *conv);
-    const at::Tensor input = RankData(session, {2, 3, 5, 5}, 0);
-    conv->forward(input).pow(2).sum().backward();
-    optimizer.Synchronize();
-    const at::Tensor averaged = conv->weight.grad().clone();
-    EXPECT_EQ(averaged.strides(), conv->weight.strides());
-    at::Tensor expected = at::zeros_like(averaged);
-    const SkipSynchronize skip(optimizer);
-    for (int rank = 0; rank < session.size(); ++rank) {
-      at::Tensor data = input.clone();
-      ThrowIfError(session.BroadcastAsync("input", ToTensorView(data, "input"), rank).Wait());
-      sgd.zero_grad();
-      conv->forward(data).pow(2).sum().backward();
-      expected += conv->weight.grad() / session.size();
-    }
-    EXPECT_LT((averaged - expected).abs().max().item<double>(), 1e-9);
+    DistributedOptimizerOptions options;
+    options.bucket_size_bytes = 3 * sizeof(double);
+    OneWeight job(session, options);
+    job.Backward(session.rank());
+    // Needs no Synchronize on any rank: the barrier comes after all that was submitted.
+    EXPECT_TRUE(session.BarrierAsync().Wait().ok());
+    EXPECT_EQ(session.counters().operations, 2U);
+    job.optimizer.Synchronize();
+    EXPECT_EQ(job.gradient(), 0.5);
   });
 }
 

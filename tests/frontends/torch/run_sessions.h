@@ -1,7 +1,9 @@
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include <torch/torch.h>
@@ -14,11 +16,12 @@
 namespace ronde {
 
 /// Runs `body(session)` once per rank, each in its own thread of this process.
-inline void RunSessions(int size, const std::function<void(Session&)>& body) {
+inline void RunSessions(int size, const std::function<void(Session&)>& body,
+                        const Config& config = Config()) {
   at::set_num_threads(1);
-  RunRanksOwning(size, [&body](std::unique_ptr<Transport> transport) {
+  RunRanksOwning(size, [&](std::unique_ptr<Transport> transport) {
     at::set_num_threads(1);
-    Result<std::unique_ptr<Session>> session = Session::CreateOn(std::move(transport), Config());
+    Result<std::unique_ptr<Session>> session = Session::CreateOn(std::move(transport), config);
     ThrowIfError(session.status());
     body(*session.value());
     ThrowIfError(session.value()->Shutdown());
@@ -44,6 +47,17 @@ StatusCode ThrownCode(const Function& function) {
     return error.code();
   }
   return StatusCode::kOk;
+}
+
+/// The text of the exception that `function` throws, "no error" when it throws none.
+template <typename Function>
+std::string ThrownMessage(const Function& function) {
+  try {
+    function();
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "no error";
 }
 
 }  // namespace ronde

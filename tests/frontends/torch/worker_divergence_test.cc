@@ -32,7 +32,9 @@ void ExpectFollowsReference(int size, at::ScalarType type, double tolerance) {
   RunSessions(size, [&](Session& session) {
     FlatParameters flat({WeightsOf(session.rank(), type)});
     ModelAverager averager(session, flat, {1, 0});
-    WorkerDivergence divergence(flat);
+    torch::nn::Module no_buffers;
+    LocalWorkers workers(no_buffers, flat, 1);
+    WorkerDivergence divergence(workers);
     divergence.Remember();
     averager.Step(1);
     const double expected = Reference(session.rank(), size, type);
@@ -53,7 +55,9 @@ TEST(WorkerDivergence, Sums16BitWeightsInFloat64) {
   RunSessions(2, [](Session& session) {
     FlatParameters flat({WeightsOf(session.rank(), at::kBFloat16)});
     ModelAverager averager(session, flat, {1, 0});
-    WorkerDivergence divergence(flat);
+    torch::nn::Module no_buffers;
+    LocalWorkers workers(no_buffers, flat, 1);
+    WorkerDivergence divergence(workers);
     const at::Tensor before = flat.flat().to(at::kDouble);
     divergence.Remember();
     averager.Step(1);
@@ -66,7 +70,9 @@ TEST(WorkerDivergence, Sums16BitWeightsInFloat64) {
 TEST(WorkerDivergence, ChangesNothingAndCommunicatesNothing) {
   RunSessions(2, [](Session& session) {
     FlatParameters flat({WeightsOf(session.rank(), at::kFloat)});
-    WorkerDivergence divergence(flat);
+    torch::nn::Module no_buffers;
+    LocalWorkers workers(no_buffers, flat, 1);
+    WorkerDivergence divergence(workers);
     divergence.Remember();
     EXPECT_EQ(divergence.Measure(), 0);
     EXPECT_TRUE(torch::equal(flat.flat(), WeightsOf(session.rank(), at::kFloat)));
@@ -74,9 +80,23 @@ TEST(WorkerDivergence, ChangesNothingAndCommunicatesNothing) {
   });
 }
 
+TEST(WorkerDivergence, IsTheMeanOverTheRanksWorkers) {
+  torch::nn::Module no_buffers;
+  FlatParameters flat({at::zeros({2})});
+  LocalWorkers workers(no_buffers, flat, 2);
+  workers.weights(0).copy_(torch::tensor({3.0F, 0.0F}));
+  workers.weights(1).copy_(torch::tensor({7.0F, 0.0F}));
+  WorkerDivergence divergence(workers);
+  divergence.Remember();
+  workers.weights(0).copy_(torch::tensor({4.0F, 0.0F}));
+  EXPECT_DOUBLE_EQ(divergence.Measure(), (0.25 + 0.75) / 2);
+}
+
 TEST(WorkerDivergence, IsZeroForZerosAndNotFiniteForWhatIsNot) {
   FlatParameters flat({at::zeros({40})});
-  WorkerDivergence divergence(flat);
+  torch::nn::Module no_buffers;
+  LocalWorkers workers(no_buffers, flat, 1);
+  WorkerDivergence divergence(workers);
   divergence.Remember();
   EXPECT_EQ(divergence.Measure(), 0);
   flat.flat()[39] = std::nanf("");

@@ -1,4 +1,4 @@
-// Relations between the algorithms, and the mistakes that other implementations make.
+// Relations between the algorithms, and what their options accept.
 #include <string_view>
 #include <vector>
 
@@ -19,7 +19,7 @@ struct Outcome {
 };
 
 Outcome Train(Session& session, std::string_view algorithm, const AlgorithmOptions& options,
-              OptimizerSettings settings = {}, at::ScalarType type = at::kDouble) {
+              TrainingSettings settings = {}, at::ScalarType type = at::kDouble) {
   SmallTraining training(session, algorithm, options, settings, type);
   for (std::int64_t t = 1; t <= kSteps; ++t) training.Step(t);
   return {training.weights().clone(), training.Momentum()};
@@ -69,7 +69,7 @@ TEST(AlgorithmIdentities, SlowMoWithoutSlowMomentumIsLocal) {
 
 TEST(AlgorithmIdentities, LocalWithOneStepAndNoMomentumIsMinibatch) {
   RunSessions(3, [](Session& session) {
-    const OptimizerSettings plain{.momentum = 0};
+    const TrainingSettings plain{.momentum = 0};
     EXPECT_LT(MaxDifference(Train(session, "local", {1}, plain).weights,
                             Train(session, "minibatch", {}, plain).weights),
               1e-13);
@@ -106,34 +106,24 @@ TEST(AlgorithmIdentities, MomentumModesPartAtTwoSteps) {
   });
 }
 
-std::vector<std::int64_t> SynchronizedSteps(std::string_view algorithm, AlgorithmOptions options) {
-  std::vector<std::int64_t> steps;
-  RunSessions(2, [&](Session& session) {
-    SmallTraining training(session, algorithm, options);
-    for (std::int64_t t = 1; t <= kSteps; ++t) {
-      const std::uint64_t operations = session.counters().operations;
-      const bool synchronized = training.Step(t).synchronized;
-      EXPECT_EQ(synchronized, session.counters().operations > operations) << "step " << t;
-      if (synchronized && session.rank() == 0) steps.push_back(t);
+TEST(AlgorithmIdentities, BothMomentumFormsGiveTheSameWeights) {
+  RunSessions(3, [](Session& session) {
+    for (const std::string_view name : AlgorithmNames()) {
+      for (const MomentumAtAverage momentum :
+           {MomentumAtAverage::kKeep, MomentumAtAverage::kReset, MomentumAtAverage::kAverage}) {
+        const AlgorithmOptions options{.local_steps = 4, .switch_step = 3, .momentum = momentum};
+        const Outcome torch_form = Train(session, name, options);
+        const Outcome classic = Train(session, name, options, {.classic_form = true});
+        EXPECT_LT(MaxDifference(classic.weights, torch_form.weights), 1e-13) << name;
+        EXPECT_LT(MaxDifference(classic.momentum, torch_form.momentum * LearningRate(kSteps)),
+                  1e-13)
+            << name;
+      }
     }
   });
-  return steps;
 }
 
-TEST(AlgorithmTraps, NoAverageAfterTheFirstLocalStep) {
-  EXPECT_THAT(SynchronizedSteps("local", {5}), testing::ElementsAre(5, 10));
-}
-
-TEST(AlgorithmTraps, WindowsAreCountedFromTheSwitchAcrossEpochs) {
-  EXPECT_THAT(SynchronizedSteps("post-local", {4, 3}), testing::ElementsAre(1, 2, 3, 7, 11));
-  EXPECT_THAT(SynchronizedSteps("slowmo", {4, 3}), testing::ElementsAre(1, 2, 3, 7, 11));
-}
-
-TEST(AlgorithmTraps, MinibatchSynchronizesEveryStep) {
-  EXPECT_EQ(SynchronizedSteps("minibatch", {}).size(), static_cast<std::size_t>(kSteps));
-}
-
-TEST(AlgorithmTraps, ZeroLearningRateIsAnErrorForSlowMo) {
+TEST(AlgorithmIdentities, ZeroLearningRateIsAnErrorForSlowMo) {
   RunSessions(1, [](Session& session) {
     SmallTraining training(session, "slowmo", {1, 0});
     training.algorithm().BeginStep(1);
@@ -142,7 +132,7 @@ TEST(AlgorithmTraps, ZeroLearningRateIsAnErrorForSlowMo) {
   });
 }
 
-TEST(AlgorithmTraps, EvaluationLeavesTheTrajectoryAsItIs) {
+TEST(AlgorithmIdentities, EvaluationLeavesTheTrajectoryAsItIs) {
   RunSessions(3, [](Session& session) {
     for (const std::string_view name : AlgorithmNames()) {
       const AlgorithmOptions options{
