@@ -12,6 +12,32 @@ python_requirements() {
   fi
 }
 
+# What only tests need. Without dependencies: torchvision asks for torch, which is there.
+readonly TEST_PACKAGES=(torchvision==0.26.0 safetensors==0.8.0) # torchvision of torch 2.11
+
+test_packages_are_there() {
+  local package
+  [[ -z ${RONDE_TORCH:-} ]] || return 0 # no Python torch to test against
+  for package in "${TEST_PACKAGES[@]}"; do
+    compgen -G "$(venv_dir)/lib/python3*/site-packages/${package/==/-}*.dist-info" >/dev/null ||
+      return 1
+  done
+}
+
+# Only ./dev setup tries again after a failure.
+test_packages_are_settled() {
+  test_packages_are_there ||
+    [[ $(cat "$(venv_dir)/ronde-tests.stamp" 2>/dev/null) == "${TEST_PACKAGES[*]}" ]]
+}
+
+install_test_packages() {
+  test_packages_are_settled && return
+  logged pip-tests "installing ${TEST_PACKAGES[*]} for the tests" \
+    pip_install "$(venv_dir)" --no-deps "${TEST_PACKAGES[@]}" 2>/dev/null ||
+    say "warning: they could not be installed ($LOGS/pip-tests.log); their tests will be skipped"
+  echo "${TEST_PACKAGES[*]}" >"$(venv_dir)/ronde-tests.stamp"
+}
+
 # The stamp is written last, so that an interrupted set-up is seen as unfinished.
 python_env_is_ready() {
   local venv

@@ -20,10 +20,12 @@ void AddBatch(MetricSums& sums, double mean_loss, const torch::Tensor& logits,
   sums.images += images;
 }
 
-void AddValidationBatch(ValidationSums& sums, double mean_loss, const torch::Tensor& logits,
-                        const torch::Tensor& labels) {
+void AddValidationBatch(ValidationSums& sums, std::int64_t batch, double mean_loss,
+                        const torch::Tensor& logits, const torch::Tensor& labels) {
   const torch::NoGradGuard no_grad;
   AddBatch(sums.all, mean_loss, logits, labels);
+  sums.batch_losses[static_cast<std::size_t>(batch)] +=
+      mean_loss * static_cast<double>(labels.size(0));
   const torch::Tensor hits = logits.argmax(1).eq(labels).contiguous();
   const auto* hit = hits.const_data_ptr<bool>();
   const auto* label = labels.const_data_ptr<std::int64_t>();  // contiguous: see ToTensors

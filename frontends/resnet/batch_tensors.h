@@ -17,9 +17,9 @@ struct BatchTensors {
 /// Adds what one batch says: `mean_loss` is the batch's.
 void AddBatch(MetricSums& sums, double mean_loss, const torch::Tensor& logits,
               const torch::Tensor& labels);
-/// The same for the figures of an evaluation. The top five are not looked for where there are no
-/// more than five classes.
-void AddValidationBatch(ValidationSums& sums, double mean_loss, const torch::Tensor& logits,
-                        const torch::Tensor& labels);
+/// The same for the figures of an evaluation, of which this is batch number `batch`. The top five
+/// are not looked for where there are no more than five classes.
+void AddValidationBatch(ValidationSums& sums, std::int64_t batch, double mean_loss,
+                        const torch::Tensor& logits, const torch::Tensor& labels);
 
 }  // namespace ronde

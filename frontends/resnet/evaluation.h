@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <functional>
 #include <vector>
 
 #include "frontends/resnet/data/dataset.h"
@@ -10,28 +10,34 @@
 
 namespace ronde {
 
-/// The averaged model of all ranks, for as long as it is needed: to evaluate or to save it.
+/// The training images of one of this rank's workers, numbered from 0.
+using ImagesOf = std::function<std::vector<std::int64_t>(int worker)>;
+
+/// The averaged model of all workers, for as long as it is needed: to evaluate or to save it.
 /// Training goes on afterwards as if nothing had been.
 class Evaluation {
  public:
   /// Collective. `weights_agree`: minibatch phase, where only batch norm's statistics differ.
-  /// `calibration` are this rank's training images for --bn-at-evaluation recalibrate.
+  /// `calibration` is asked for images for --bn-at-evaluation recalibrate.
   /// Errors: Error.
   Evaluation(Session& session, Replica& replica, const TrainOptions& options,
-             const Dataset& training, std::vector<std::int64_t> calibration, bool weights_agree);
+             const Dataset& training, const ImagesOf& calibration, bool weights_agree);
   ~Evaluation();
   Evaluation(const Evaluation&) = delete;
   Evaluation& operator=(const Evaluation&) = delete;
 
-  /// Collective: every validation image once, over all ranks. Errors: Error.
+  /// Collective: every validation image once, over all ranks; the figures do not depend on how
+  /// many there are. Errors: Error.
   [[nodiscard]] ValidationSums Run(const Dataset& validation);
 
  private:
-  void Recalibrate(const Dataset& training, std::vector<std::int64_t> images);
+  void Recalibrate(const Dataset& training, const ImagesOf& calibration);
+  void SeeImages(const Dataset& training, std::vector<std::int64_t> images);
 
   Session& session_;
   Replica& replica_;
   std::int64_t batch_size_;
+  int all_workers_;
   AveragedModel averaged_;
 };
 

@@ -40,7 +40,10 @@ std::string ConfigJson(const TrainOptions& options, const RunFacts& facts) {
   json["event"] = "config";
   json["version"] = VersionString();
   json["algorithm"] = options.algorithm;
-  json["workers"] = facts.workers;
+  json["workers"] = options.workers;
+  json["ranks"] = facts.ranks;
+  json["workers_per_rank"] = options.workers / facts.ranks;
+  json["deterministic"] = options.deterministic;
   json["local_steps"] = options.local_steps;
   json["switch_epoch"] = options.switch_epoch;
   json["momentum_at_average"] = options.momentum_at_average;
@@ -59,13 +62,16 @@ std::string ConfigJson(const TrainOptions& options, const RunFacts& facts) {
   json["validation_images"] = facts.validation_images;
   json["epochs"] = options.epochs;
   json["batch_size"] = options.batch_size;
+  json["accumulation_steps"] = options.accumulation_steps;
   json["schedule"] = options.schedule;
   json["milestones"] = options.milestones;
   json["warmup_epochs"] = options.warmup_epochs;
   json["reference_lr"] = options.reference_lr;
   json["momentum"] = options.momentum;
+  json["momentum_form"] = options.momentum_form;
   json["weight_decay"] = options.weight_decay;
   json["weight_decay_bn"] = options.weight_decay_bn ? "on" : "off";
+  json["grad_clip_norm"] = options.grad_clip_norm;
   json["seed"] = options.seed;
   json["threads"] = facts.threads;
   json["device"] = "cpu";
@@ -112,7 +118,7 @@ std::string EpochJson(const EpochRecord& record) {
 Result<JsonLinesFile> JsonLinesFile::Open(const std::string& path) {
   JsonLinesFile file;
   file.path_ = path;
-  file.file_.open(path, std::ios::trunc);
+  file.file_.open(path, std::ios::app);
   if (!file.file_) {
     return Status::InvalidArgument(StrCat(path, ": cannot be written: ", std::strerror(errno)));
   }
@@ -120,6 +126,10 @@ Result<JsonLinesFile> JsonLinesFile::Open(const std::string& path) {
 }
 
 Status JsonLinesFile::Write(std::string_view line) {
+  if (std::exchange(is_new_, false)) {
+    file_.close();
+    file_.open(path_, std::ios::trunc);
+  }
   file_ << line << '\n' << std::flush;
   if (file_) return Status::Ok();
   return Status::Unavailable(StrCat(path_, ": cannot be written: ", std::strerror(errno)));

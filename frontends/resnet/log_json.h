@@ -13,8 +13,8 @@ namespace ronde {
 
 /// What is known of a run besides its options once it starts.
 struct RunFacts {
-  int workers = 1;
-  int threads = 1;
+  int ranks = 1;
+  int threads = 1;  ///< per rank
   std::int64_t parameters = 0;
   std::int64_t training_images = 0;
   std::int64_t validation_images = 0;
@@ -28,6 +28,7 @@ struct RunFacts {
 /// Writes lines to a file; each is there as a whole as soon as Write returns.
 class JsonLinesFile {
  public:
+  /// What is in the file stays until the first line is written: bad input found later loses no log.
   /// Error: kInvalidArgument naming the file when it cannot be written.
   [[nodiscard]] static Result<JsonLinesFile> Open(const std::string& path);
   /// Error: kUnavailable, naming the file (disk full).
@@ -36,6 +37,7 @@ class JsonLinesFile {
  private:
   std::string path_;
   std::ofstream file_;
+  bool is_new_ = true;  // nothing has been written
 };
 
 }  // namespace ronde

@@ -13,6 +13,9 @@
 #include "core/base/program.h"
 #include "core/base/strcat.h"
 #include "core/comm/topology.h"
+#include "frontends/resnet/agreed_error.h"
+#include "frontends/resnet/checkpoint/prepare.h"
+#include "frontends/resnet/option_rules.h"
 #include "frontends/resnet/options.h"
 #include "frontends/resnet/run_output.h"
 #include "frontends/resnet/signals.h"
@@ -24,6 +27,7 @@ namespace ronde {
 namespace {
 
 constexpr char kProgramName[] = "ronde-train";
+constexpr int kSignalBase = 128;  // of exit codes
 
 std::vector<AlgorithmFlags> FlagsOfAlgorithms() {
   std::vector<AlgorithmFlags> flags;
@@ -46,17 +50,19 @@ Status ToStatus(const std::exception& error) {
   return Status::Internal(text.substr(0, text.find('\n')));
 }
 
-Status Train(Session& session, const TrainOptions& options, const TrainingData& data,
-             RunOutput& output) {
+// Gives the signal that has stopped the run, 0 for none.
+Result<int> Train(Session& session, const TrainOptions& options, const TrainingData& data,
+                  const CheckpointPlan& plan, RunOutput& output) {
   try {
     const int threads = ChooseThreads(options, session);
     at::set_num_threads(threads);
     at::set_num_interop_threads(1);
     const SteadyClock clock;
-    Trainer(session, options, data, output, clock, threads).Run();
-    return Status::Ok();
+    return Trainer(session, options, data, plan, output, clock, threads).Run();
+  } catch (const AgreedError&) {
+    throw;
   } catch (const Error& error) {
-    return {error.code(), error.what()};
+    return Status(error.code(), error.what());
   } catch (const std::exception& error) {
     return ToStatus(error);
   }
@@ -81,23 +87,55 @@ int EndWithFailure(Session& session, const Status& failure) {
   return ExitCodeFor(failure);
 }
 
-int Run(const TrainOptions& options) {
+// One line for what all ranks have agreed on: rank 0 says it.
+int EndAlike(Session& session, const Status& failure) {
+  static_cast<void>(session.Shutdown());
+  return ReportBadInput(kProgramName, failure);
+}
+
+Result<CheckpointPlan> Prepare(Session& session, const TrainOptions& options,
+                               const TrainingData& data) {
+  const TrajectoryFacts facts = {data.training->size(), data.validation->size(),
+                                 FindAlgorithm(options.algorithm)->uses_switch_step};
+  return PrepareCheckpoints(session, options.checkpoint,
+                            {TrajectoryOf(options, facts), options.workers, options.epochs});
+}
+
+void SayWarnings(const Session& session, const CheckpointPlan& plan) {
+  if (session.rank() != 0) return;
+  for (const std::string& warning : plan.warnings) {
+    std::fprintf(stderr, "%s: warning: a checkpoint cannot be used: %s\n", kProgramName,
+                 warning.c_str());
+  }
+}
+
+int Run(TrainOptions options) {
   Result<std::unique_ptr<Session>> created = Session::Create(options.config);
   if (!created.ok()) return ReportBadInput(kProgramName, created.status());
   Session& session = *created.value();
 
   Result<RunOutput> output = RunOutput::Open(options, session.rank());
-  Result<TrainingData> data = LoadTrainingData(options, session.size());
+  const Status fits = CompleteForRanks(options, session.size());
+  Result<TrainingData> data = fits.ok() ? LoadTrainingData(options) : fits;
   const Status prepared = session.AgreeOnStatus(output.ok() ? data.status() : output.status());
-  if (!prepared.ok()) {
-    static_cast<void>(session.Shutdown());
-    return ReportBadInput(kProgramName, prepared);
+  if (!prepared.ok()) return EndAlike(session, prepared);
+  Result<CheckpointPlan> plan = Prepare(session, options, data.value());
+  if (!plan.ok()) return EndAlike(session, plan.status());
+  SayWarnings(session, plan.value());
+  Result<int> trained = 0;
+  try {
+    trained = Train(session, options, data.value(), plan.value(), output.value());
+  } catch (const AgreedError& error) {
+    return EndAlike(session, {error.code(), error.what()});
   }
-  const Status trained = Train(session, options, data.value(), output.value());
-  if (!trained.ok()) return EndWithFailure(session, trained);
+  if (!trained.ok()) return EndWithFailure(session, trained.status());
   const Status ended = session.Shutdown();
   if (!ended.ok()) return EndWithFailure(session, ended);
 
+  if (trained.value() != 0) {
+    output.value().Abandon();
+    return kSignalBase + trained.value();
+  }
   const Status drawn = output.value().Finish();
   if (!drawn.ok()) std::fprintf(stderr, "%s: warning: %s\n", kProgramName, drawn.message().c_str());
   return 0;
@@ -110,6 +148,7 @@ int main(int argc, char** argv) {
   const std::vector<ronde::AlgorithmFlags> algorithms = ronde::FlagsOfAlgorithms();
   auto parsed = ronde::ParseTrainOptions(argc, argv, algorithms);
   if (const int* code = std::get_if<int>(&parsed)) return *code;
-  ronde::ExitOnSignals();
-  return ronde::Run(std::get<ronde::TrainOptions>(parsed));
+  auto& options = std::get<ronde::TrainOptions>(parsed);
+  options.checkpoint.writes() ? ronde::StopOnSignals() : ronde::ExitOnSignals();
+  return ronde::Run(std::move(options));
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <span>
 
 namespace ronde {
@@ -27,6 +28,20 @@ std::vector<std::optional<double>> ValidationSums::per_class() const {
   return accuracies;
 }
 
+MetricSums AddUp(std::vector<MetricSums> by_worker) {
+  if (by_worker.empty()) return {};
+  while (by_worker.size() > 1) {
+    const std::size_t pairs = by_worker.size() / 2;
+    for (std::size_t i = 0; i < pairs; ++i) {
+      by_worker[i] = by_worker[2 * i];
+      by_worker[i] += by_worker[2 * i + 1];
+    }
+    if (by_worker.size() % 2 == 1) by_worker[pairs] = by_worker.back();
+    by_worker.resize(by_worker.size() - pairs);
+  }
+  return by_worker.front();
+}
+
 Result<MetricSums> SumOverRanks(Session& session, const std::string& name, const MetricSums& mine) {
   std::array<double, 3> sums = {mine.loss, mine.correct, mine.images};
   RONDE_RETURN_IF_ERROR(SumInPlace(session, name, sums));
@@ -35,24 +50,33 @@ Result<MetricSums> SumOverRanks(Session& session, const std::string& name, const
 
 Result<ValidationSums> SumOverRanks(Session& session, const std::string& name,
                                     const ValidationSums& mine) {
-  std::vector<double> sums = {mine.all.loss, mine.all.correct, mine.all.images, mine.correct_top5};
+  std::vector<double> sums = {mine.all.correct, mine.all.images, mine.correct_top5};
   const std::size_t head = sums.size();
-  const std::size_t classes = mine.class_images.size();
-  sums.insert(sums.end(), mine.class_correct.begin(), mine.class_correct.end());
-  sums.insert(sums.end(), mine.class_images.begin(), mine.class_images.end());
+  for (const std::vector<double>* part :
+       {&mine.batch_losses, &mine.class_correct, &mine.class_images}) {
+    sums.insert(sums.end(), part->begin(), part->end());
+  }
   RONDE_RETURN_IF_ERROR(SumInPlace(session, name, sums));
 
-  ValidationSums total(static_cast<int>(classes));
-  total.all = {sums[0], sums[1], sums[2]};
-  total.correct_top5 = sums[3];
-  std::copy_n(sums.data() + head, classes, total.class_correct.data());
-  std::copy_n(sums.data() + head + classes, classes, total.class_images.data());
+  ValidationSums total = mine;
+  const double* at = sums.data() + head;
+  for (std::vector<double>* part :
+       {&total.batch_losses, &total.class_correct, &total.class_images}) {
+    std::copy_n(at, part->size(), part->data());
+    at += part->size();
+  }
+  total.all = {std::accumulate(total.batch_losses.begin(), total.batch_losses.end(), 0.0), sums[0],
+               sums[1]};
+  total.correct_top5 = sums[2];
   return total;
 }
 
-Result<double> MeanOverRanks(Session& session, const std::string& name, double mine) {
-  RONDE_RETURN_IF_ERROR(SumInPlace(session, name, {&mine, 1}));
-  return mine / session.size();
+Result<double> MeanOverRanks(Session& session, const std::string& name, std::vector<double> mine) {
+  RONDE_RETURN_IF_ERROR(SumInPlace(session, name, mine));
+  // Each mean by itself before they are added up: so the bits depend on K alone, not on the ranks.
+  double sum = 0;
+  for (const double figure : mine) sum += figure / session.size();
+  return sum / static_cast<double>(mine.size());
 }
 
 }  // namespace ronde

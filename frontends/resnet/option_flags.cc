@@ -70,6 +70,10 @@ void OptionFlags::Choice(const std::string& flag, std::string& value,
   Describe(option, Join(words), "");
 }
 
+void OptionFlags::Flag(const std::string& flag, bool& value, const std::string& help) {
+  app_.add_flag(flag, value, help)->group(group_);
+}
+
 void OptionFlags::OnOff(const std::string& flag, bool& value, const std::string& help) {
   CLI::Option* option = app_.add_option_function<std::string>(
       flag, [&value](const std::string& text) { value = text == "on"; }, help);

@@ -39,6 +39,8 @@ class OptionFlags {
   }
   void Choice(const std::string& flag, std::string& value, const std::vector<std::string>& words,
               const std::string& help);
+  /// Without a value: given or not.
+  void Flag(const std::string& flag, bool& value, const std::string& help);
   void OnOff(const std::string& flag, bool& value, const std::string& help);
   /// `type`: "FILE" or "DIR".
   void Path(const std::string& flag, std::string& value, const std::string& type,

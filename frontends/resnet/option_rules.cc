@@ -1,6 +1,7 @@
 #include "frontends/resnet/option_rules.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 
 #include "core/base/strcat.h"
@@ -52,11 +53,25 @@ Status CheckOtherFlags(const TrainOptions& options, const WasGiven& was_given) {
        "remove it, or use --schedule step"},
       {cifar_style, "--width", StrCat("--model ", options.model),
        "remove it, or use --model resnet8 or resnet20"},
+      {options.momentum > 0, "--momentum-form", "--momentum 0",
+       "remove it, or use a --momentum above 0"},
       {options.dataset != "synthetic", "--data-dir", StrCat("--dataset ", options.dataset),
        "remove it, or use --dataset fashion-mnist, cifar10, cifar100 or imagefolder"},
       {options.dataset == "imagefolder", "--image-size", StrCat("--dataset ", options.dataset),
        "remove it, or use --dataset imagefolder"}};
   return CheckMeanings(meanings, was_given);
+}
+
+Status CheckCheckpointFlags(const CheckpointOptions& options, const WasGiven& was_given) {
+  const std::string where = "a run without --checkpoint-dir";
+  const std::string remedy = "remove it, or add --checkpoint-dir DIR";
+  const std::vector<Meaning> meanings = {{options.writes(), "--checkpoint-every", where, remedy},
+                                         {options.writes(), "--keep-last", where, remedy}};
+  RONDE_RETURN_IF_ERROR(CheckMeanings(meanings, was_given));
+  if (options.resume != "auto" || options.writes()) return Status::Ok();
+  return Status::InvalidArgument(
+      "--resume auto: expected --checkpoint-dir, got none; name the folder of checkpoints with "
+      "--checkpoint-dir DIR");
 }
 
 Status CheckSwitchEpoch(TrainOptions& options, const AlgorithmFlags& algorithm) {
@@ -82,12 +97,30 @@ Status CompleteDataDir(TrainOptions& options) {
   return Status::Ok();
 }
 
+// A program's default gives way to what the user says, so that must not contradict.
+Status CompleteReproducible(TrainOptions& options) {
+  const SettingSpec& spec = SpecOf(Setting::kReproducible);
+  const std::string wanted = options.deterministic ? "tree" : "on";
+  RONDE_RETURN_IF_ERROR(options.config.SetProgramDefault(Setting::kReproducible, wanted));
+  if (!options.deterministic) return Status::Ok();
+  if (options.threads == 0) options.threads = 1;
+  const std::string& used = options.config.GetText(Setting::kReproducible);
+  if (used == wanted) return Status::Ok();
+  const bool is_variable =
+      options.config.GetOrigin(Setting::kReproducible) == SettingOrigin::kEnvironment;
+  const std::string_view name = is_variable ? spec.environment : spec.flag;
+  return Status::InvalidArgument(StrCat(name, " '", used,
+                                        "' contradicts --deterministic, which sets ",
+                                        "it to tree; remove one of them"));
+}
+
 }  // namespace
 
 Status CheckAndComplete(TrainOptions& options, const AlgorithmFlags& algorithm,
                         const WasGiven& was_given) {
   RONDE_RETURN_IF_ERROR(CheckAlgorithmFlags(options, algorithm, was_given));
   RONDE_RETURN_IF_ERROR(CheckOtherFlags(options, was_given));
+  RONDE_RETURN_IF_ERROR(CheckCheckpointFlags(options.checkpoint, was_given));
   RONDE_RETURN_IF_ERROR(CheckSwitchEpoch(options, algorithm));
   if (options.device == "cuda") {
     return Status::Unavailable(
@@ -95,7 +128,23 @@ Status CheckAndComplete(TrainOptions& options, const AlgorithmFlags& algorithm,
   }
   if (options.local_batch_size == 0) options.local_batch_size = options.batch_size;
   RONDE_RETURN_IF_ERROR(CompleteDataDir(options));
-  return options.config.SetProgramDefault(Setting::kReproducible, "on");
+  return CompleteReproducible(options);
+}
+
+Status CompleteForRanks(TrainOptions& options, int ranks) {
+  if (options.workers == 0) options.workers = ranks;
+  const int per_rank = options.workers / ranks;
+  if (options.workers % ranks != 0) {
+    return Status::InvalidArgument(StrCat("--workers: expected a multiple of the ", ranks,
+                                          " ranks, got ", options.workers, "; use ",
+                                          (per_rank + 1) * ranks, " or another number of ranks"));
+  }
+  if (options.deterministic && ranks > 1 && !std::has_single_bit(static_cast<unsigned>(per_rank))) {
+    return Status::InvalidArgument(StrCat(
+        "--deterministic: expected 1, 2, 4, 8, ... workers per rank, got ", per_rank, " (",
+        options.workers, " workers on ", ranks, " ranks); change --workers or use one rank"));
+  }
+  return Status::Ok();
 }
 
 Result<std::vector<int>> ParseMilestones(std::string_view text) {

@@ -19,6 +19,11 @@ using WasGiven = std::function<bool(std::string_view flag)>;
 [[nodiscard]] Status CheckAndComplete(TrainOptions& options, const AlgorithmFlags& algorithm,
                                       const WasGiven& was_given);
 
+/// Once the number of ranks is known: `workers` is one per rank unless given. Errors:
+/// kInvalidArgument where ranks do not divide K, or where --deterministic cannot keep its promise
+/// with so many workers per rank.
+[[nodiscard]] Status CompleteForRanks(TrainOptions& options, int ranks);
+
 /// "30,60,80" to {30, 60, 80}.
 [[nodiscard]] Result<std::vector<int>> ParseMilestones(std::string_view text);
 

@@ -26,6 +26,12 @@ void AddAlgorithmFlags(OptionFlags& flags, TrainOptions& options,
   for (const AlgorithmFlags& algorithm : algorithms) names.push_back(algorithm.name);
   flags.Group("Algorithm");
   flags.Choice("--algorithm", options.algorithm, names, "how the workers train together");
+  flags.Integer("--workers", options.workers, {.lowest = 1, .shown_default = "ranks"},
+                "K: workers, shared evenly among the ranks, which play theirs in turn");
+  flags.Flag("--deterministic", options.deterministic,
+             "the same bits whatever the number of ranks, on one type of CPU and with the same "
+             "--threads (1 unless given): sums over workers are a binary tree over their numbers; "
+             "needs 2^n workers per rank, or one rank");
   flags.Integer("--local-steps", options.local_steps, {.lowest = 1},
                 "H: local steps between two averages of the models");
   flags.Integer("--switch-epoch", options.switch_epoch,
@@ -52,6 +58,8 @@ void AddModelAndDataFlags(OptionFlags& flags, TrainOptions& options) {
                "8 and 20 for small images, 18 to 101 as torchvision's");
   flags.Integer("--width", options.width, {.lowest = 1, .highest = kMaxWidth},
                 "channels of the first stage of resnet8 and resnet20");
+  flags.Path("--init-weights", options.init_weights, "FILE",
+             "start from these weights: a state dict of torch.save, or safetensors");
   flags.Choice("--dataset", options.dataset,
                {"fashion-mnist", "cifar10", "cifar100", "imagefolder", "synthetic"},
                "the images; imagefolder: DIR/train/CLASS/*.jpg|jpeg|png and DIR/val/CLASS/...");
@@ -71,7 +79,10 @@ void AddModelAndDataFlags(OptionFlags& flags, TrainOptions& options) {
 void AddTrainingFlags(OptionFlags& flags, TrainOptions& options) {
   flags.Group("Training");
   flags.Integer("--epochs", options.epochs, {.lowest = 1}, "passes over the training images");
-  flags.Integer("--batch-size", options.batch_size, {.lowest = 1}, "images per worker and step");
+  flags.Integer("--batch-size", options.batch_size, {.lowest = 1},
+                "images per worker and forward pass");
+  flags.Integer("--accumulation-steps", options.accumulation_steps, {.lowest = 1},
+                "batches whose gradients each worker averages before a step");
   flags.Choice("--schedule", options.schedule, {"step", "cosine"},
                "learning rate: tenfold drops at milestones, or half a cosine");
   flags.Milestones("--milestones", options.milestones, "epochs after which it drops tenfold");
@@ -80,8 +91,14 @@ void AddTrainingFlags(OptionFlags& flags, TrainOptions& options) {
   flags.Real("--reference-lr", options.reference_lr, {.above = 0},
              "learning rate of a global batch of 256");
   flags.Real("--momentum", options.momentum, {.lowest = 0, .below = 1}, "Nesterov momentum");
+  flags.Choice(
+      "--momentum-form", options.momentum_form, {"torch", "classic"},
+      "torch: the buffer sums up gradients; classic: steps, with momentum correction where "
+      "the learning rate changes; they train alike");
   flags.Real("--weight-decay", options.weight_decay, {.lowest = 0}, "weight decay");
   flags.OnOff("--weight-decay-bn", options.weight_decay_bn, "decay batch norm's parameters too");
+  flags.Real("--grad-clip-norm", options.grad_clip_norm, {.lowest = 0},
+             "largest norm of a gradient, scaled down to it before each step; 0: any");
   flags.Integer("--seed", options.seed, {.lowest = 0, .highest = kMaxCount},
                 "of weights, order of images and augmentation");
   flags.Integer("--evaluate-every", options.evaluate_every, {.lowest = 0},
@@ -100,9 +117,24 @@ void AddMachineAndOutputFlags(OptionFlags& flags, TrainOptions& options) {
   flags.Path("--log-json", options.log_json, "FILE", "write one JSON object per epoch");
   flags.Path("--plot", options.plot, "FILE", "draw loss and accuracy per epoch (.png)");
   flags.Path("--save", options.save, "FILE",
-             "write the trained, averaged model as a state dict that torch.load reads");
+             "write the trained, averaged model as a state dict that torch.load reads, or as "
+             "safetensors where FILE ends in .safetensors");
   flags.Choice("--progress", options.progress, {"auto", "plain", "off"},
                "a live line on a terminal (auto), plain lines, or nothing");
+}
+
+void AddCheckpointFlags(OptionFlags& flags, CheckpointOptions& options) {
+  flags.Group("Checkpoints");
+  flags.Path("--checkpoint-dir", options.dir, "DIR",
+             "save the whole run here at the end of each epoch, and on SIGTERM or SIGINT before "
+             "it stops");
+  flags.Integer("--checkpoint-every", options.every, {.lowest = 0},
+                "save it also after every N steps; 0: at the end of each epoch only");
+  flags.Integer("--keep-last", options.keep_last, {.lowest = 1},
+                "checkpoints kept; older ones go once a new one is complete");
+  flags.Path("--resume", options.resume, "none|auto|PATH",
+             "go on from the newest whole checkpoint in --checkpoint-dir (auto; where there is "
+             "none, start), or from this checkpoint or folder of checkpoints");
 }
 
 }  // namespace
@@ -126,8 +158,11 @@ std::variant<TrainOptions, int> ParseTrainOptions(int argc, char** argv,
   AddModelAndDataFlags(flags, options);
   AddTrainingFlags(flags, options);
   AddMachineAndOutputFlags(flags, options);
+  AddCheckpointFlags(flags, options.checkpoint);
   AddSettingFlags(app, options.config);
-  app.footer("ronde-train sets --reproducible to on unless told otherwise.");
+  app.footer(
+      "ronde-train sets --reproducible to on unless told otherwise, and to tree with "
+      "--deterministic.");
   if (const std::optional<int> code = ParseCommandLine(app, argc, argv)) return *code;
 
   const AlgorithmFlags* chosen = nullptr;

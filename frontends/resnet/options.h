@@ -8,6 +8,7 @@
 
 #include "core/base/config.h"
 #include "core/base/status.h"
+#include "frontends/resnet/checkpoint/checkpoint_options.h"
 
 namespace ronde {
 
@@ -30,6 +31,8 @@ struct TrainOptions {
   std::string bn_at_evaluation = "average";
   double slow_momentum = 0.5;
   double slow_lr = 1;
+  int workers = 0;             ///< K; 0 until CompleteForRanks: one per rank
+  bool deterministic = false;  ///< the same bits whatever the number of ranks
   double local_learning_rate_scale = 1;
   int local_batch_size = 0;  ///< default: batch_size
 
@@ -43,13 +46,16 @@ struct TrainOptions {
 
   int epochs = 90;
   int batch_size = 32;
+  int accumulation_steps = 1;  ///< batches per worker and optimizer step
   std::string schedule = "step";
   std::vector<int> milestones = {30, 60, 80};
   int warmup_epochs = 5;
   double reference_lr = 0.1;
   double momentum = 0.9;
+  std::string momentum_form = "torch";
   double weight_decay = 1e-4;
   bool weight_decay_bn = true;
+  double grad_clip_norm = 0;  ///< 0: gradients are not clipped
   std::uint64_t seed = 1;
 
   int threads = 0;  ///< 0: cores of the host / ranks on it
@@ -58,8 +64,11 @@ struct TrainOptions {
   std::string log_json;
   std::string plot;
   std::string save;
+  std::string init_weights;
   std::string progress = "auto";
   int evaluate_every = 1;
+
+  CheckpointOptions checkpoint;
 
   Config config;  ///< the engine's settings
 };

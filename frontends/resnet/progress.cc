@@ -78,9 +78,11 @@ void Progress::Rewrite(const std::string& line) {
   line_is_open_ = true;
 }
 
-void Progress::StartEpoch(int epoch, std::int64_t steps, std::int64_t images_per_step) {
+void Progress::StartEpoch(int epoch, std::int64_t steps, std::int64_t images_per_step,
+                          std::int64_t steps_before) {
   epoch_ = epoch;
   steps_ = steps;
+  steps_before_ = steps_before;
   images_per_step_ = images_per_step;
   epoch_start_s_ = last_print_s_ = Seconds();
 }
@@ -92,7 +94,7 @@ void Progress::Step(std::int64_t step, double loss) {
   if (now - last_print_s_ < interval) return;
   last_print_s_ = now;
   const double passed = now - epoch_start_s_;
-  const double per_step = passed / static_cast<double>(step);
+  const double per_step = passed / static_cast<double>(step - steps_before_);
   const double epoch_s =
       seconds_per_epoch_ > 0 ? seconds_per_epoch_ : per_step * static_cast<double>(steps_);
   const double left = per_step * static_cast<double>(steps_ - step) + epoch_s * (epochs_ - epoch_);

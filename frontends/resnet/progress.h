@@ -22,7 +22,9 @@ class Progress {
 
   /// A line that stays.
   void Say(const std::string& line);
-  void StartEpoch(int epoch, std::int64_t steps, std::int64_t images_per_step);
+  /// `steps_before`: of the epoch's, done by the run that this one goes on from.
+  void StartEpoch(int epoch, std::int64_t steps, std::int64_t images_per_step,
+                  std::int64_t steps_before = 0);
   /// After `step` (from 1); cheap: most calls print nothing.
   void Step(std::int64_t step, double loss);
   void StartEvaluation();
@@ -38,6 +40,7 @@ class Progress {
   const Clock& clock_;
   int epoch_ = 0;
   std::int64_t steps_ = 0;
+  std::int64_t steps_before_ = 0;
   std::int64_t images_per_step_ = 0;
   double epoch_start_s_ = 0;
   double last_print_s_ = 0;

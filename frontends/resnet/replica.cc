@@ -4,7 +4,9 @@
 #include <vector>
 
 #include "core/base/strcat.h"
+#include "frontends/resnet/weights/initial_weights.h"
 #include "frontends/torch/broadcast.h"
+#include "frontends/torch/classic_sgd.h"
 
 namespace ronde {
 namespace {
@@ -35,7 +37,12 @@ std::unique_ptr<torch::optim::SGD> MakeOptimizer(const TrainOptions& options,
   // The learning rate is set before every step.
   torch::optim::SGDOptions sgd(options.reference_lr);
   sgd.momentum(options.momentum).nesterov(options.momentum > 0).weight_decay(options.weight_decay);
-  auto optimizer = std::make_unique<torch::optim::SGD>(std::move(decayed), sgd);
+  std::unique_ptr<torch::optim::SGD> optimizer;
+  if (options.momentum_form == "classic") {
+    optimizer = std::make_unique<ClassicSgd>(std::move(decayed), sgd);
+  } else {
+    optimizer = std::make_unique<torch::optim::SGD>(std::move(decayed), sgd);
+  }
   if (!undecayed.empty()) {
     auto without_decay = std::make_unique<torch::optim::SGDOptions>(sgd);
     without_decay->weight_decay(0);
@@ -57,15 +64,22 @@ Replica::Replica(Session& session, const TrainOptions& options, const DatasetTra
     : model_(MakeModel(options, traits)),
       parameters_(std::make_unique<FlatParameters>(*model_)),
       optimizer_(MakeOptimizer(options, *model_)) {
+  LoadInitialWeights(session, *model_, options.init_weights);
   BroadcastParameters(session, *model_);
+  const int workers_here = options.workers / session.size();
+  workers_ = std::make_unique<LocalWorkers>(*model_, *parameters_, workers_here, optimizer_.get());
+  first_worker_ = session.rank() * workers_here;
   AlgorithmOptions algorithm;
   algorithm.local_steps = options.local_steps;
   algorithm.switch_step = steps_before_switch;
   algorithm.momentum = ToMomentum(options.momentum_at_average);
   algorithm.slow_momentum = options.slow_momentum;
   algorithm.slow_lr = options.slow_lr;
-  algorithm_ = FindAlgorithm(options.algorithm)
-                   ->create({session, *model_, *optimizer_, *parameters_}, algorithm);
+  algorithm.max_gradient_norm = options.grad_clip_norm;
+  algorithm.accumulation_steps = options.accumulation_steps;
+  algorithm_ =
+      FindAlgorithm(options.algorithm)
+          ->create({session, *model_, *optimizer_, *parameters_, workers_.get()}, algorithm);
 }
 
 void Replica::SetLearningRate(double learning_rate) {

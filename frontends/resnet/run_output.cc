@@ -61,8 +61,12 @@ Status RunOutput::Write(const std::string& json_line) {
 Status RunOutput::Finish() {
   if (plot_path_.empty()) return Status::Ok();
   Status status = DrawPlot(log_path_, plot_path_);
-  if (log_is_temporary_) std::remove(log_path_.c_str());
+  Abandon();
   return status;
+}
+
+void RunOutput::Abandon() {
+  if (log_is_temporary_) std::remove(log_path_.c_str());
 }
 
 }  // namespace ronde

@@ -20,6 +20,8 @@ class RunOutput {
   [[nodiscard]] Status Write(const std::string& json_line);
   /// Draws the plot, if asked for. Error: kUnavailable: no plot, and why.
   [[nodiscard]] Status Finish();
+  /// Instead of Finish() where the run was stopped: no plot, but the log stays.
+  void Abandon();
 
  private:
   std::optional<JsonLinesFile> log_;

@@ -19,7 +19,13 @@ class Stopwatch {
     lap_ns_ = now_ns;
     return seconds;
   }
-  /// Seconds from the start to the last lap.
+  /// The time since the last lap counts nowhere.
+  void Skip() {
+    const std::int64_t now_ns = clock_.NowNs();
+    start_ns_ += now_ns - lap_ns_;
+    lap_ns_ = now_ns;
+  }
+  /// Seconds of all laps together: from the start to the last lap, less what was skipped.
   [[nodiscard]] double Total() const { return static_cast<double>(lap_ns_ - start_ns_) * 1e-9; }
 
  private:

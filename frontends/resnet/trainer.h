@@ -4,8 +4,11 @@
 #include <vector>
 
 #include "core/base/clock.h"
+#include "frontends/resnet/checkpoint/prepare.h"
+#include "frontends/resnet/checkpoint/safekeeper.h"
 #include "frontends/resnet/data/sampler.h"
 #include "frontends/resnet/epoch_record.h"
+#include "frontends/resnet/evaluation.h"
 #include "frontends/resnet/log_json.h"
 #include "frontends/resnet/options.h"
 #include "frontends/resnet/progress.h"
@@ -13,6 +16,7 @@
 #include "frontends/resnet/run_output.h"
 #include "frontends/resnet/schedule.h"
 #include "frontends/resnet/training_data.h"
+#include "frontends/resnet/training_epoch.h"
 #include "frontends/session/session.h"
 
 namespace ronde {
@@ -20,12 +24,13 @@ namespace ronde {
 /// One rank's whole run: epochs, evaluations, log, table, saved model. Thread rule: one thread.
 class Trainer {
  public:
-  /// Collective. All references must outlive this. Errors: Error.
+  /// Collective. All references must outlive this. `plan`: where to start from. Errors: Error.
   Trainer(Session& session, const TrainOptions& options, const TrainingData& data,
-          RunOutput& output, const Clock& clock, int threads);
+          const CheckpointPlan& plan, RunOutput& output, const Clock& clock, int threads);
 
-  /// Collective. Errors: Error.
-  void Run();
+  /// Collective. Returns 0, or the signal that has stopped the run early, the same on all ranks.
+  /// Errors: Error.
+  [[nodiscard]] int Run();
 
  private:
   [[nodiscard]] RunFacts Facts() const;
@@ -34,13 +39,22 @@ class Trainer {
   [[nodiscard]] bool IsLocal(int epoch) const { return epoch > options_.switch_epoch; }
   [[nodiscard]] const TrainingSampler& SamplerOf(int epoch) const;
   [[nodiscard]] std::int64_t StepsBefore(int epoch) const;
-  [[nodiscard]] EpochRecord RunEpoch(int epoch);
-  void Evaluate(const std::vector<std::int64_t>& images, EpochRecord& record);
+  [[nodiscard]] EpochProgress NewEpoch(int epoch);
+  [[nodiscard]] EpochProgress Resume();
+  void TrainLeft(EpochProgress& progress);
+  void EndEpoch(EpochProgress& progress);
+  [[nodiscard]] bool RunEpoch(EpochProgress& progress);
+  void SaveRun(const EpochProgress* running);
+  [[nodiscard]] int SayStopped();
+  void SumFigures(const EpochFigures& figures, EpochRecord& record);
+  [[nodiscard]] ImagesOf ImagesOfWorkers(int epoch) const;
+  void Evaluate(EpochRecord& record);
   void Save();
 
   Session& session_;
   const TrainOptions& options_;
   const TrainingData& data_;
+  const CheckpointPlan& plan_;
   RunOutput& output_;
   const Clock& clock_;
   int threads_;
@@ -49,7 +63,9 @@ class Trainer {
   LearningRateSchedule schedule_;
   Progress progress_;
   Replica replica_;
+  Safekeeper safekeeper_;
   std::vector<EpochRecord> records_;
+  std::int64_t saved_at_ = -1;  // the step
 };
 
 }  // namespace ronde

@@ -7,7 +7,7 @@
 
 namespace ronde {
 
-Result<TrainingData> LoadTrainingData(const TrainOptions& options, int workers) {
+Result<TrainingData> LoadTrainingData(const TrainOptions& options) {
   DatasetRequest request;
   request.name = options.dataset;
   request.directory = options.data_dir;
@@ -22,9 +22,12 @@ Result<TrainingData> LoadTrainingData(const TrainOptions& options, int workers) 
   RONDE_ASSIGN_OR_RETURN(data.validation, LoadDataset(request));
 
   const std::int64_t largest = std::max(options.batch_size, options.local_batch_size);
-  if (data.training->size() < largest * workers) {
+  const std::int64_t batches = std::int64_t{options.workers} * options.accumulation_steps;
+  if (data.training->size() / batches < largest) {
+    const std::string accumulated =
+        options.accumulation_steps > 1 ? StrCat(" x ", options.accumulation_steps, " batches") : "";
     return Status::InvalidArgument(
-        StrCat("--batch-size: ", workers, " workers x ", largest,
+        StrCat("--batch-size: ", options.workers, " workers", accumulated, " x ", largest,
                " images are more than the training set of ", data.training->size(),
                "; use fewer workers, smaller batches or a larger --limit-train"));
   }

@@ -15,7 +15,7 @@ struct TrainingData {
 };
 
 /// Errors: as LoadDataset; kInvalidArgument where the training images do not fill one step of all
-/// `workers`.
-[[nodiscard]] Result<TrainingData> LoadTrainingData(const TrainOptions& options, int workers);
+/// workers.
+[[nodiscard]] Result<TrainingData> LoadTrainingData(const TrainOptions& options);
 
 }  // namespace ronde

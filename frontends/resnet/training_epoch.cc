@@ -13,21 +13,30 @@
 namespace ronde {
 namespace {
 
-void CheckLoss(double loss, int rank, std::int64_t step, const torch::nn::Module& model) {
-  if (std::isfinite(loss)) return;
-  const std::optional<NonFinite> found = FirstNonFinite(model);
-  const std::string tensor =
-      found ? Describe(*found) : "all weights are finite: the forward pass overflowed";
-  throw Error(
-      Status::Aborted(StrCat("rank ", rank, ", step ", step, ": the training loss of worker ", rank,
-                             " is ", std::isnan(loss) ? "nan" : "infinite", " (", tensor,
-                             "); lower --reference-lr or raise --warmup-epochs")));
-}
+// What the steps of an epoch share.
+struct Progression {
+  const EpochContext& context;
+  BatchLoader& loader;
+  Stopwatch& watch;
+  EpochRecord& record;
+  EpochFigures& figures;
+};
 
 struct Outcome {
   torch::Tensor logits;
   torch::Tensor loss;
 };
+
+void CheckLoss(double loss, std::int64_t step, int worker, const EpochContext& context) {
+  if (std::isfinite(loss)) return;
+  const std::optional<NonFinite> found = FirstNonFinite(*context.replica.model());
+  const std::string tensor =
+      found ? Describe(*found) : "all weights are finite: the forward pass overflowed";
+  throw Error(Status::Aborted(
+      StrCat("rank ", context.session.rank(), ", step ", step, ": the training loss of worker ",
+             context.replica.first_worker() + worker, " is ", std::isnan(loss) ? "nan" : "infinite",
+             " (", tensor, "); lower --reference-lr or raise --warmup-epochs")));
+}
 
 Outcome Forward(const EpochContext& context, const BatchTensors& batch) {
   const Autocast autocast(context.in_bf16);
@@ -35,56 +44,83 @@ Outcome Forward(const EpochContext& context, const BatchTensors& batch) {
   return {logits, torch::cross_entropy_loss(logits, batch.labels)};
 }
 
-// The mean over the epoch's averages so far; in a local epoch every synchronisation is one.
-void AddDivergence(EpochRecord& record, double divergence) {
-  const double mean = record.worker_divergence.value_or(0);
-  const auto averages = static_cast<double>(record.synchronizations);
-  record.worker_divergence = mean + (divergence - mean) / averages;
+// One batch of the active worker, whose gradients are added to those there are. Returns the loss.
+double Pass(const Progression& run, std::int64_t step, int worker) {
+  const Batch& batch = *run.loader.Next();
+  run.record.parts.data += run.watch.Lap();
+  const BatchTensors tensors = ToTensors(batch, run.context.dataset.traits());
+  const auto [logits, loss] = Forward(run.context, tensors);
+  const double loss_value = loss.item<double>();
+  CheckLoss(loss_value, step, worker, run.context);
+  AddBatch(run.figures.by_worker[static_cast<std::size_t>(worker)], loss_value, logits,
+           tensors.labels);
+  run.record.parts.forward += run.watch.Lap();
+
+  const int passes = run.context.accumulation_steps;
+  (passes == 1 ? loss : loss / passes).backward();
+  run.record.parts.backward += run.watch.Lap();
+  return loss_value;
 }
 
-// One step: forward, backward, and what the algorithm makes of the gradients. Returns the loss.
-double TrainStep(const EpochContext& context, const Batch& batch, std::int64_t step,
-                 double learning_rate, Stopwatch& watch, EpochRecord& record, MetricSums& sums) {
-  Replica& replica = context.replica;
-  replica.algorithm().BeginStep(step);
-  replica.optimizer().zero_grad();
-  const BatchTensors tensors = ToTensors(batch, context.dataset.traits());
-  const auto [logits, loss] = Forward(context, tensors);
-  const double loss_value = loss.item<double>();
-  CheckLoss(loss_value, context.session.rank(), step, *replica.model());
-  AddBatch(sums, loss_value, logits, tensors.labels);
-  record.parts.forward += watch.Lap();
+void FinishStep(const Progression& run, std::int64_t step, double learning_rate) {
+  const StepReport report = run.context.replica.algorithm().FinishStep(step, learning_rate);
+  run.record.synchronizations += report.synchronized ? 1 : 0;
+  if (report.worker_divergence) run.figures.divergences.push_back(*report.worker_divergence);
+  run.record.parts.communication += report.seconds_communication;
+  run.record.parts.optimizer += run.watch.Lap() - report.seconds_communication;
+}
 
-  loss.backward();
-  record.parts.backward += watch.Lap();
-
+// One step of each of this rank's workers. Returns their mean loss.
+double TrainStep(const Progression& run, std::int64_t step, double learning_rate) {
+  Replica& replica = run.context.replica;
+  const int workers = replica.workers().count();
+  const int passes = run.context.accumulation_steps;
+  double loss = 0;
   replica.SetLearningRate(learning_rate);
-  const StepReport report = replica.algorithm().FinishStep(step, learning_rate);
-  record.synchronizations += report.synchronized ? 1 : 0;
-  if (report.worker_divergence) AddDivergence(record, *report.worker_divergence);
-  record.parts.communication += report.seconds_communication;
-  record.parts.optimizer += watch.Lap() - report.seconds_communication;
-  return loss_value;
+  for (int worker = 0; worker < workers; ++worker) {
+    if (worker == 0) {
+      replica.algorithm().BeginStep(step);
+    } else {
+      replica.algorithm().NextWorker(step);
+    }
+    replica.optimizer().zero_grad();
+    run.record.parts.optimizer += run.watch.Lap();
+    for (int pass = 0; pass < passes; ++pass) loss += Pass(run, step, worker);
+  }
+  FinishStep(run, step, learning_rate);
+  return loss / (workers * passes);
+}
+
+// The images of the steps that are left.
+std::vector<std::int64_t> Left(const std::vector<std::int64_t>& images,
+                               const EpochProgress& progress) {
+  const auto images_per_step = static_cast<std::int64_t>(images.size()) / progress.record.steps;
+  return {images.begin() + progress.steps_done * images_per_step, images.end()};
 }
 
 }  // namespace
 
 void TrainEpoch(const EpochContext& context, const std::vector<std::int64_t>& images,
                 std::int64_t batch_size, const AugmentationSeed& augmentation,
-                std::int64_t first_step, EpochRecord& record, MetricSums& sums) {
+                std::int64_t first_step, EpochProgress& progress) {
   context.replica.model()->train();
+  EpochRecord& record = progress.record;
+  const double seconds_before = record.seconds;
   Stopwatch watch(context.clock);
-  BatchLoader loader(context.dataset, images, batch_size, augmentation);
-  for (std::int64_t step = 0; step < record.steps; ++step) {
-    const Batch* batch = loader.Next();
-    record.parts.data += watch.Lap();
-    record.learning_rate = context.schedule.At(record.epoch, step, record.steps);
-    const double loss = TrainStep(context, *batch, first_step + step + 1, record.learning_rate,
-                                  watch, record, sums);
-    context.progress.Step(step + 1, loss);
-  }
+  BatchLoader loader(context.dataset, Left(images, progress), batch_size, augmentation);
+  const Progression run{context, loader, watch, record, progress.figures};
   record.parts.data += watch.Lap();
-  record.seconds = watch.Total();
+  bool goes_on = true;
+  while (goes_on && progress.steps_done < record.steps) {
+    record.learning_rate = context.schedule.At(record.epoch, progress.steps_done, record.steps);
+    const double loss = TrainStep(run, first_step + progress.steps_done + 1, record.learning_rate);
+    ++progress.steps_done;
+    context.progress.Step(progress.steps_done, loss);
+    record.parts.data += watch.Lap();
+    record.seconds = seconds_before + watch.Total();
+    goes_on = context.after_step();
+    watch.Skip();
+  }
 }
 
 }  // namespace ronde

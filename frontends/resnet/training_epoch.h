@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <vector>
 
 #include "core/base/clock.h"
 #include "frontends/resnet/data/batch_loader.h"
@@ -20,15 +22,37 @@ struct EpochContext {
   const LearningRateSchedule& schedule;
   Progress& progress;
   const Clock& clock;
-  bool in_bf16 = false;  ///< forward pass and loss
+  int accumulation_steps = 1;  ///< batches per worker and step
+  bool in_bf16 = false;        ///< forward pass and loss
+  /// Called after each step with the epoch's progress up to date; what it does counts in no figure.
+  /// Says whether to go on.
+  std::function<bool()> after_step;
 };
 
-/// Trains one epoch on this rank's images, in `batch_size` pieces; `first_step` is the number of
-/// steps before. Fills in the record's epoch, steps, learning rate, seconds, synchronisations and
-/// this rank's divergence, and adds this rank's figures to `sums`.
+/// The figures of an epoch's steps on this rank.
+struct EpochFigures {
+  explicit EpochFigures(int workers) : by_worker(static_cast<std::size_t>(workers)) {}
+
+  std::vector<MetricSums> by_worker;  ///< by this rank's worker
+  std::vector<double> divergences;    ///< one per average of the weights
+};
+
+/// How far an epoch has come on this rank.
+struct EpochProgress {
+  explicit EpochProgress(int workers) : figures(workers) {}
+
+  EpochRecord record;
+  EpochFigures figures;
+  std::int64_t steps_done = 0;
+};
+
+/// Trains what is left of an epoch on the images of this rank's workers, all of the epoch's,
+/// interleaved as TrainingSampler::Shard does, in `batch_size` pieces; `first_step` is the number
+/// of steps before the epoch. Fills in the record's learning rate and adds to its seconds and
+/// synchronisations, and to the figures.
 /// Errors: Error; a loss that is not finite is kAborted and names rank, step, worker and tensor.
 void TrainEpoch(const EpochContext& context, const std::vector<std::int64_t>& images,
                 std::int64_t batch_size, const AugmentationSeed& augmentation,
-                std::int64_t first_step, EpochRecord& record, MetricSums& sums);
+                std::int64_t first_step, EpochProgress& progress);
 
 }  // namespace ronde

@@ -1,5 +1,6 @@
 #include "frontends/resnet/data/sampler.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <numeric>
 #include <utility>
@@ -22,23 +23,28 @@ TrainingSampler::TrainingSampler(std::int64_t images, int workers, std::int64_t 
                                  std::uint64_t seed)
     : images_(images), workers_(workers), batch_size_(batch_size), seed_(seed) {}
 
-std::vector<std::int64_t> TrainingSampler::Shard(int epoch, int worker) const {
+std::vector<std::int64_t> TrainingSampler::Shard(int epoch, int worker, int count) const {
   std::vector<std::int64_t> order(static_cast<std::size_t>(images_));
   std::iota(order.begin(), order.end(), 0);
   Shuffle(order, Random(MixSeed(seed_, epoch)));
 
   std::vector<std::int64_t> shard;
-  shard.reserve(static_cast<std::size_t>(steps() * batch_size_));
+  const std::int64_t images_per_step = batch_size_ * count;
+  shard.reserve(static_cast<std::size_t>(steps() * images_per_step));
   for (std::int64_t step = 0; step < steps(); ++step) {
     const auto first = order.begin() + (step * workers_ + worker) * batch_size_;
-    shard.insert(shard.end(), first, first + batch_size_);
+    shard.insert(shard.end(), first, first + images_per_step);
   }
   return shard;
 }
 
-std::vector<std::int64_t> ValidationShard(std::int64_t images, int workers, int worker) {
+std::vector<std::int64_t> ValidationShard(std::int64_t images, int ranks, int rank,
+                                          std::int64_t batch_size) {
   std::vector<std::int64_t> shard;
-  for (std::int64_t image = worker; image < images; image += workers) shard.push_back(image);
+  for (std::int64_t first = rank * batch_size; first < images; first += ranks * batch_size) {
+    const std::int64_t end = std::min(first + batch_size, images);
+    for (std::int64_t image = first; image < end; ++image) shard.push_back(image);
+  }
   return shard;
 }
 

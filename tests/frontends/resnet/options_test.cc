@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "frontends/resnet/option_rules.h"
+
 namespace ronde {
 namespace {
 
@@ -55,7 +57,12 @@ TEST(TrainOptions, DefaultsAreTheContract) {
   EXPECT_EQ(options.momentum_at_average, "keep");
   EXPECT_EQ(options.bn_at_evaluation, "average");
   EXPECT_EQ(options.precision, "fp32");
-  EXPECT_TRUE(options.config.GetSwitch(Setting::kReproducible));
+  EXPECT_EQ(options.workers, 0);
+  EXPECT_EQ(options.momentum_form, "torch");
+  EXPECT_EQ(options.accumulation_steps, 1);
+  EXPECT_EQ(options.grad_clip_norm, 0);
+  EXPECT_FALSE(options.deterministic);
+  EXPECT_EQ(options.config.GetText(Setting::kReproducible), "on");
 }
 
 TEST(TrainOptions, SwitchesAtTheFirstMilestoneUnlessTold) {
@@ -70,7 +77,47 @@ TEST(TrainOptions, SwitchesAtTheFirstMilestoneUnlessTold) {
 TEST(TrainOptions, EngineSettingsAreFlagsToo) {
   const TrainOptions options = Accepted({"--timeout-s", "7", "--reproducible", "off"});
   EXPECT_EQ(options.config.GetReal(Setting::kTimeoutS), 7);
-  EXPECT_FALSE(options.config.GetSwitch(Setting::kReproducible));
+  EXPECT_EQ(options.config.GetText(Setting::kReproducible), "off");
+}
+
+TEST(TrainOptions, DeterministicSumsInATreeOnOneThread) {
+  const TrainOptions options = Accepted({"--deterministic"});
+  EXPECT_TRUE(options.deterministic);
+  EXPECT_EQ(options.config.GetText(Setting::kReproducible), "tree");
+  EXPECT_EQ(options.threads, 1);
+  EXPECT_EQ(Accepted({"--deterministic", "--threads", "3"}).threads, 3);
+  EXPECT_EQ(Accepted({"--deterministic", "--reproducible", "tree"}).threads, 1);
+  EXPECT_EQ(Accepted({}).threads, 0);
+  for (const char* contradiction : {"on", "off"}) {
+    EXPECT_THAT(Refused({"--deterministic", "--reproducible", contradiction}),
+                AllOf(HasSubstr("--reproducible"), HasSubstr("--deterministic")));
+  }
+}
+
+TEST(TrainOptions, WorkersAreOnePerRankUnlessGiven) {
+  TrainOptions options = Accepted({});
+  EXPECT_TRUE(CompleteForRanks(options, 3).ok());
+  EXPECT_EQ(options.workers, 3);
+  options = Accepted({"--workers", "6"});
+  EXPECT_TRUE(CompleteForRanks(options, 3).ok());
+  EXPECT_EQ(options.workers, 6);
+}
+
+TEST(TrainOptions, WorkersMustDivideAmongTheRanks) {
+  TrainOptions options = Accepted({"--workers", "5"});
+  EXPECT_THAT(CompleteForRanks(options, 3).message(),
+              AllOf(HasSubstr("3 ranks, got 5"), HasSubstr("use 6")));
+  EXPECT_THAT(CompleteForRanks(options, 8).message(), HasSubstr("use 8"));
+  EXPECT_TRUE(CompleteForRanks(options, 5).ok());
+  EXPECT_TRUE(CompleteForRanks(options, 1).ok());
+}
+
+TEST(TrainOptions, DeterministicNeedsAPowerOfTwoPerRankOrOneRank) {
+  TrainOptions options = Accepted({"--workers", "6", "--deterministic"});
+  EXPECT_TRUE(CompleteForRanks(options, 1).ok());
+  EXPECT_THAT(CompleteForRanks(options, 2).message(), HasSubstr("got 3"));
+  EXPECT_TRUE(CompleteForRanks(options, 3).ok());
+  EXPECT_TRUE(CompleteForRanks(options, 6).ok());
 }
 
 TEST(TrainOptions, RefusesFlagsWithoutMeaningForTheAlgorithm) {
@@ -99,6 +146,8 @@ TEST(TrainOptions, RefusesFlagsWithoutMeaningForModelDataOrSchedule) {
               HasSubstr("--dataset synthetic"));
   EXPECT_THAT(Refused({"--dataset", "cifar10", "--data-dir", "x", "--image-size", "32"}),
               HasSubstr("--image-size has no meaning for --dataset cifar10"));
+  EXPECT_THAT(Refused({"--momentum", "0", "--momentum-form", "classic"}),
+              HasSubstr("--momentum 0"));
   EXPECT_THAT(Refused({"--schedule", "cosine", "--milestones", "3"}),
               HasSubstr("--schedule cosine"));
 }
@@ -124,14 +173,20 @@ TEST(TrainOptions, RefusesSwitchEpochsPastTheEnd) {
 
 TEST(TrainOptions, RefusesBadValuesAndNamesThem) {
   const std::vector<std::pair<std::string, std::string>> bad = {
-      {"--local-steps", "0"},      {"--local-steps", "-1"},    {"--local-steps", "four"},
-      {"--epochs", "0"},           {"--batch-size", "1.5"},    {"--momentum", "1"},
-      {"--reference-lr", "0"},     {"--reference-lr", "nan"},  {"--slow-momentum", "1"},
-      {"--slow-lr", "0"},          {"--algorithm", "hogwild"}, {"--model", "resnet152"},
-      {"--dataset", "imagenet"},   {"--schedule", "linear"},   {"--milestones", "30,20"},
-      {"--milestones", "x"},       {"--device", "tpu"},        {"--progress", "loud"},
-      {"--weight-decay-bn", "no"}, {"--threads", "0"},         {"--timeout-s", "soon"},
-      {"--precision", "fp16"},     {"--image-size", "7"}};
+      {"--local-steps", "0"},      {"--local-steps", "-1"},
+      {"--local-steps", "four"},   {"--epochs", "0"},
+      {"--batch-size", "1.5"},     {"--momentum", "1"},
+      {"--reference-lr", "0"},     {"--reference-lr", "nan"},
+      {"--slow-momentum", "1"},    {"--slow-lr", "0"},
+      {"--algorithm", "hogwild"},  {"--model", "resnet152"},
+      {"--dataset", "imagenet"},   {"--schedule", "linear"},
+      {"--milestones", "30,20"},   {"--milestones", "x"},
+      {"--device", "tpu"},         {"--progress", "loud"},
+      {"--weight-decay-bn", "no"}, {"--threads", "0"},
+      {"--timeout-s", "soon"},     {"--precision", "fp16"},
+      {"--image-size", "7"},       {"--workers", "0"},
+      {"--momentum-form", "nag"},  {"--accumulation-steps", "0"},
+      {"--grad-clip-norm", "-1"}};
   for (const auto& [flag, value] : bad) {
     EXPECT_THAT(Refused({flag, value}), AllOf(HasSubstr(flag), HasSubstr(value)));
   }

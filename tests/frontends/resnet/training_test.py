@@ -10,6 +10,8 @@ train_top1 validation_loss validation_top1 validation_top5 validation_per_class
 images_per_second seconds seconds_data seconds_forward seconds_backward seconds_optimizer
 seconds_communication seconds_communication_total bytes_communicated bytes_on_wire
 bytes_evaluation synchronizations worker_divergence precision""".split())
+CONFIG_KEYS = set("""event algorithm workers ranks workers_per_rank deterministic momentum_form
+accumulation_steps grad_clip_norm batch_size parameters threads seed settings""".split())
 
 EPOCHS = 3
 WORKER_COUNTS = [0, 2] if HAS_MPI else [0]
@@ -54,6 +56,8 @@ class EpochRows(TrainerTestCase):
                     workers = max(1, count)
                     config, rows = self.train(
                         TINY + ["--algorithm", algorithm, "--epochs", str(EPOCHS)] + flags, count)
+                    self.assertLessEqual(CONFIG_KEYS, set(config))
+                    self.assertEqual(config["workers"], workers)
                     self.assertEqual(config["parameters"], TINY_PARAMETERS)
                     self.assertEqual(len(rows), EPOCHS)
                     steps = TINY_TRAIN // (workers * TINY_BATCH)

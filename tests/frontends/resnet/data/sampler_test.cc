@@ -55,6 +55,19 @@ TEST(TrainingSampler, MakesTheSameGlobalBatchForEveryNumberOfWorkers) {
   EXPECT_EQ(first_batch(two, 2, 8), first_batch(four, 4, 4));
 }
 
+TEST(TrainingSampler, InterleavesTheShardsOfWorkersThatTrainInTurn) {
+  const TrainingSampler sampler(103, 6, 4, 1);
+  const std::vector<std::int64_t> both = sampler.Shard(2, 2, 2);
+  ASSERT_EQ(both.size(), static_cast<std::size_t>(2 * 4 * sampler.steps()));
+  for (const int worker : {0, 1}) {
+    std::vector<std::int64_t> images;
+    for (auto batch = both.begin() + worker * 4; batch < both.end(); batch += 8) {
+      images.insert(images.end(), batch, batch + 4);
+    }
+    EXPECT_EQ(images, sampler.Shard(2, 2 + worker));
+  }
+}
+
 TEST(TrainingSampler, HasNoStepWhereImagesDoNotFillOne) {
   const TrainingSampler sampler(15, 2, 8, 1);
   EXPECT_EQ(sampler.steps(), 0);
@@ -74,7 +87,7 @@ TEST(ValidationShard, CountsEveryImageExactlyOnce) {
   for (const int workers : {1, 2, 3, 8}) {
     std::vector<std::int64_t> all;
     for (int worker = 0; worker < workers; ++worker) {
-      const std::vector<std::int64_t> shard = ValidationShard(101, workers, worker);
+      const std::vector<std::int64_t> shard = ValidationShard(101, workers, worker, 8);
       all.insert(all.end(), shard.begin(), shard.end());
     }
     std::sort(all.begin(), all.end());
@@ -85,7 +98,12 @@ TEST(ValidationShard, CountsEveryImageExactlyOnce) {
 }
 
 TEST(ValidationShard, IsEmptyForMoreWorkersThanImages) {
-  EXPECT_TRUE(ValidationShard(2, 3, 2).empty());
+  EXPECT_TRUE(ValidationShard(2, 3, 2, 1).empty());
+}
+
+TEST(ValidationShard, ConsistsOfWholeBatchesOfTheOrderOfImages) {
+  EXPECT_EQ(ValidationShard(11, 2, 0, 4), (std::vector<std::int64_t>{0, 1, 2, 3, 8, 9, 10}));
+  EXPECT_EQ(ValidationShard(11, 2, 1, 4), (std::vector<std::int64_t>{4, 5, 6, 7}));
 }
 
 }  // namespace
