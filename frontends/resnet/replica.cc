@@ -7,6 +7,7 @@
 #include "frontends/resnet/weights/initial_weights.h"
 #include "frontends/torch/broadcast.h"
 #include "frontends/torch/classic_sgd.h"
+#include "frontends/torch/fused_sgd.h"
 
 namespace ronde {
 namespace {
@@ -41,7 +42,7 @@ std::unique_ptr<torch::optim::SGD> MakeOptimizer(const TrainOptions& options,
   if (options.momentum_form == "classic") {
     optimizer = std::make_unique<ClassicSgd>(std::move(decayed), sgd);
   } else {
-    optimizer = std::make_unique<torch::optim::SGD>(std::move(decayed), sgd);
+    optimizer = std::make_unique<FusedSgd>(std::move(decayed), sgd);
   }
   if (!undecayed.empty()) {
     auto without_decay = std::make_unique<torch::optim::SGDOptions>(sgd);
