@@ -5,6 +5,7 @@
 #include "frontends/resnet/data/cifar.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/memory_file.h"
+#include "tests/support/temporary_folder.h"
 
 namespace ronde {
 namespace {
@@ -14,22 +15,16 @@ constexpr std::size_t kPlane = 32 * 32;
 class CifarFolder {
  public:
   CifarFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "ronde-fuzz-XXXXXX").string();
-    FUZZ_REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
     for (const char* name : {"test_batch.bin", "test.bin"}) {
-      std::filesystem::create_symlink(file_.path(), path_ / name);
+      std::filesystem::create_symlink(file_.path(), folder_.File(name));
     }
   }
-  ~CifarFolder() { std::filesystem::remove_all(path_); }
-  CifarFolder(const CifarFolder&) = delete;
-  CifarFolder& operator=(const CifarFolder&) = delete;
   [[nodiscard]] MemoryFile& file() { return file_; }
-  [[nodiscard]] std::string path() const { return path_; }
+  [[nodiscard]] std::string path() const { return folder_.path(); }
 
  private:
   MemoryFile file_;
-  std::filesystem::path path_;
+  TemporaryFolder folder_;
 };
 
 // Image `index` is record `index`, its planes interleaved.

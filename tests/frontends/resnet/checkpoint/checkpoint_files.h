@@ -12,24 +12,9 @@
 #include "core/base/strcat.h"
 #include "frontends/resnet/checkpoint/store.h"
 #include "frontends/resnet/checkpoint/verify.h"
+#include "tests/support/temporary_folder.h"
 
 namespace ronde {
-
-/// A folder that goes with the object.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "ronde-test-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 inline std::string ReadText(const std::string& path) {
   std::ostringstream text;

@@ -8,24 +8,9 @@
 
 #include <zlib.h>
 
+#include "tests/support/temporary_folder.h"
+
 namespace ronde {
-
-/// A folder for a test's files, removed with everything in it.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "ronde-test-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] std::string File(const std::string& name) const { return path_ / name; }
-  [[nodiscard]] std::string path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// An IDX file's bytes: the header that `magic` and `dimensions` make, then `values`.
 inline std::string IdxBytes(std::uint32_t magic, const std::vector<std::uint32_t>& dimensions,
