@@ -2,14 +2,11 @@
 
 #include <algorithm>
 #include <optional>
-#include <string>
 #include <utility>
 
 #include "frontends/resnet/batch_tensors.h"
 #include "frontends/resnet/data/sampler.h"
 #include "frontends/torch/error.h"
-#include "frontends/torch/tensor_bridge.h"
-#include "frontends/torch/tree_sum.h"
 
 namespace ronde {
 namespace {
@@ -33,35 +30,6 @@ void ForEachBatchNorm(torch::nn::Module& model, std::optional<double> momentum, 
   }
 }
 
-// Copies in one piece: as the workers see their images in turn, their statistics are added up.
-at::Tensor Flattened(const std::vector<at::Tensor>& tensors) {
-  std::vector<at::Tensor> rows;
-  for (const at::Tensor& tensor : tensors) rows.push_back(tensor.detach().flatten());
-  return at::cat(rows);
-}
-
-void CopyInto(const std::vector<at::Tensor>& tensors, const at::Tensor& flat) {
-  std::int64_t first = 0;
-  for (const at::Tensor& tensor : tensors) {
-    tensor.detach().copy_(flat.narrow(0, first, tensor.numel()).view(tensor.sizes()));
-    first += tensor.numel();
-  }
-}
-
-std::vector<at::Tensor> Statistics(const torch::nn::Module& model) {
-  std::vector<at::Tensor> statistics;
-  for (const auto& [name, buffer] : NamedBuffers(model)) {
-    if (buffer.is_floating_point()) statistics.push_back(buffer);
-  }
-  return statistics;
-}
-
-void AverageOverRanks(Session& session, const at::Tensor& mean_here) {
-  const std::string operation = "recalibration/statistics";
-  const TensorView view = ToTensorView(mean_here, operation);
-  ThrowIfError(session.AllreduceAsync(operation, view, view).Wait());
-}
-
 }  // namespace
 
 Evaluation::Evaluation(Session& session, Replica& replica, const TrainOptions& options,
@@ -72,39 +40,24 @@ Evaluation::Evaluation(Session& session, Replica& replica, const TrainOptions& o
       all_workers_(options.workers),
       averaged_(session, replica.workers(),
                 {ToBnAtEvaluation(options.bn_at_evaluation), !weights_agree,
-                 [&] { Recalibrate(training, calibration); }}) {
+                 [&](int worker) { Recalibrate(training, calibration(worker)); }}) {
   replica_.model()->eval();
 }
 
 Evaluation::~Evaluation() { replica_.model()->train(); }
 
-// Each worker looks at its own images; the mean of their statistics is the same on all ranks.
-void Evaluation::Recalibrate(const Dataset& training, const ImagesOf& calibration) {
+void Evaluation::Recalibrate(const Dataset& training, std::vector<std::int64_t> images) {
   const torch::NoGradGuard no_grad;
-  const int workers_here = replica_.workers().count();
   const std::int64_t batches = (kRecalibrationBatches + all_workers_ - 1) / all_workers_;
+  images.resize(std::min(images.size(), static_cast<std::size_t>(batches * batch_size_)));
   torch::nn::Module& model = *replica_.model();
-  const std::vector<at::Tensor> statistics = Statistics(model);
-  TreeSum sum;
+  ForEachBatchNorm(model, std::nullopt, /*resets=*/true);
   model.train();
-  for (int worker = 0; worker < workers_here; ++worker) {
-    std::vector<std::int64_t> images = calibration(worker);
-    images.resize(std::min(images.size(), static_cast<std::size_t>(batches * batch_size_)));
-    ForEachBatchNorm(model, std::nullopt, /*resets=*/true);
-    SeeImages(training, std::move(images));
-    sum.Add(Flattened(statistics));
-  }
-  ForEachBatchNorm(model, kTrainingMomentum, /*resets=*/false);
-  const at::Tensor mean = sum.Finish().div_(workers_here);
-  AverageOverRanks(session_, mean);
-  CopyInto(statistics, mean);
-}
-
-void Evaluation::SeeImages(const Dataset& training, std::vector<std::int64_t> images) {
   BatchLoader loader(training, std::move(images), batch_size_, std::nullopt);
   while (const Batch* batch = loader.Next()) {
     replica_.model()->forward(ToTensors(*batch, training.traits()).images);
   }
+  ForEachBatchNorm(model, kTrainingMomentum, /*resets=*/false);
 }
 
 ValidationSums Evaluation::Run(const Dataset& validation) {

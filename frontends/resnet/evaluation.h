@@ -31,8 +31,8 @@ class Evaluation {
   [[nodiscard]] ValidationSums Run(const Dataset& validation);
 
  private:
-  void Recalibrate(const Dataset& training, const ImagesOf& calibration);
-  void SeeImages(const Dataset& training, std::vector<std::int64_t> images);
+  // Makes the model's statistics those of one worker's first images.
+  void Recalibrate(const Dataset& training, std::vector<std::int64_t> images);
 
   Session& session_;
   Replica& replica_;

@@ -1,5 +1,6 @@
 #include "frontends/torch/averaged_model.h"
 
+#include <utility>
 #include <vector>
 
 #include "frontends/torch/error.h"
@@ -44,25 +45,44 @@ void AveragedModel::Average(Session& session, const LocalWorkers& workers,
     throw Error(Status::InvalidArgument(
         "AveragedModel: BnAtEvaluation::kRecalibrate needs a recalibrate callback"));
   }
+  const torch::NoGradGuard no_grad;
   std::vector<Handle> handles;
-  TreeSum sum;
   if (options.average_weights) {
+    TreeSum sum;
     scratch_.weights().copy_(MeanOverWorkers(workers, &LocalWorkers::weights, sum));
     handles.push_back(SubmitAverage(session, options.name + "/weights", scratch_.weights()));
   }
-  const at::Tensor& statistics = scratch_.statistics();
-  if (statistics.defined() && options.bn != BnAtEvaluation::kRecalibrate) {
-    const std::string name = options.name + "/statistics";
-    if (options.bn == BnAtEvaluation::kRank0) {
-      handles.push_back(session.BroadcastAsync(name, ToTensorView(statistics, name), 0));
-    } else {
-      TreeSum statistic_sum;
-      statistics.copy_(MeanOverWorkers(workers, &LocalWorkers::statistics, statistic_sum));
-      handles.push_back(SubmitAverage(session, name, statistics));
-    }
+  if (options.bn == BnAtEvaluation::kRecalibrate) {
+    WaitAll(std::exchange(handles, {}));
+    Recalibrate(workers.count(), options);
   }
+  if (scratch_.statistics().defined())
+    handles.push_back(SubmitStatistics(session, workers, options));
   WaitAll(handles);
-  if (options.bn == BnAtEvaluation::kRecalibrate) options.recalibrate();
+}
+
+void AveragedModel::Recalibrate(int workers, const AveragedModelOptions& options) {
+  const at::Tensor& statistics = scratch_.statistics();
+  TreeSum sum;
+  for (int worker = 0; worker < workers; ++worker) {
+    options.recalibrate(worker);
+    if (statistics.defined()) sum.Add(statistics);
+  }
+  if (statistics.defined()) statistics.copy_(sum.Finish().mul_(1.0 / workers));
+}
+
+Handle AveragedModel::SubmitStatistics(Session& session, const LocalWorkers& workers,
+                                       const AveragedModelOptions& options) {
+  const std::string name = options.name + "/statistics";
+  const at::Tensor& statistics = scratch_.statistics();
+  if (options.bn == BnAtEvaluation::kRank0) {
+    return session.BroadcastAsync(name, ToTensorView(statistics, name), 0);
+  }
+  if (options.bn == BnAtEvaluation::kAverage) {
+    TreeSum sum;
+    statistics.copy_(MeanOverWorkers(workers, &LocalWorkers::statistics, sum));
+  }
+  return SubmitAverage(session, name, statistics);
 }
 
 }  // namespace ronde

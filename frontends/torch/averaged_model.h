@@ -23,8 +23,10 @@ struct AveragedModelOptions {
   BnAtEvaluation bn = BnAtEvaluation::kAverage;
   /// False where weights agree already (minibatch phase): only buffers are exchanged.
   bool average_weights = true;
-  /// For kRecalibrate: runs the averaged model over training data; called inside the scope.
-  std::function<void()> recalibrate;
+  /// For kRecalibrate, called inside the scope for each of this rank's workers: makes the module's
+  /// statistics those of the averaged weights on that worker's data. Their mean over all workers of
+  /// all ranks is what the model has.
+  std::function<void(int worker)> recalibrate;
   std::string name = "evaluation";  ///< precedes the operations' names
 };
 
@@ -44,6 +46,9 @@ class AveragedModel {
 
  private:
   void Average(Session& session, const LocalWorkers& workers, const AveragedModelOptions& options);
+  void Recalibrate(int workers, const AveragedModelOptions& options);
+  Handle SubmitStatistics(Session& session, const LocalWorkers& workers,
+                          const AveragedModelOptions& options);
 
   std::unique_ptr<LocalWorkers> owned_workers_;
   LocalWorkers::ScratchScope scratch_;

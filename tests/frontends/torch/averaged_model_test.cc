@@ -89,7 +89,7 @@ TEST(AveragedModel, RecalibratesThroughTheCallback) {
     {
       AveragedModelOptions options;
       options.bn = BnAtEvaluation::kRecalibrate;
-      options.recalibrate = [&] {
+      options.recalibrate = [&](int /*worker*/) {
         EXPECT_NEAR(local.linear->bias[0].item<double>(), 1.5, 1e-14);
         local.model->forward(RankData(session, {6, 3}, 9));
         called = true;
@@ -107,7 +107,7 @@ TEST(AveragedModel, RestoresWhenTheCallbackThrows) {
     const auto before = local.State();
     AveragedModelOptions options;
     options.bn = BnAtEvaluation::kRecalibrate;
-    options.recalibrate = [] { throw Error(Status::Internal("no data")); };
+    options.recalibrate = [](int /*worker*/) { throw Error(Status::Internal("no data")); };
     EXPECT_EQ(ThrownCode([&] { AveragedModel(session, *local.model, local.flat, options); }),
               StatusCode::kInternal);
     options.recalibrate = nullptr;
