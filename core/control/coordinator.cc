@@ -10,7 +10,10 @@ Coordinator::Coordinator(int size, const Config& config, const Clock& clock)
       stall_inspector_(clock, config.GetReal(Setting::kStallWarningS),
                        config.GetReal(Setting::kStallShutdownS)),
       clock_(clock),
-      cycle_time_ns_(static_cast<std::int64_t>(config.GetReal(Setting::kCycleTimeMs) * 1e6)) {}
+      // A single rank submits and waits: nothing would come to share a list.
+      cycle_time_ns_(
+          size == 1 ? 0
+                    : static_cast<std::int64_t>(config.GetReal(Setting::kCycleTimeMs) * 1e6)) {}
 
 Status Coordinator::Add(int rank, RequestList list) {
   const bool had_ready = negotiator_.has_ready();

@@ -34,6 +34,7 @@ Engine::Impl::Impl(Transport& transport, Executor& executor, const Config& confi
       timeout_s_(config.GetReal(Setting::kTimeoutS)),
       queue_(rank_, clock) {
   if (rank_ == 0) coordinator_.emplace(size_, config, clock);
+  if (alone()) return;
   thread_ = std::thread([this] { Run(); });
   thread_id_ = thread_.get_id();
 }
@@ -51,7 +52,9 @@ Handle Engine::Impl::Enqueue(Request request, TensorView input, TensorView outpu
   const Handle handle = entry.handle;
   const Result<bool> first = queue_.Add(std::move(entry));
   if (!first.ok()) return Handle::Completed(first.status());
-  if (first.value()) transport_.Ring();
+  // Alone, always: the operation must not be left to another caller, whose callbacks would then run
+  // in the middle of a pass.
+  if (first.value() || alone()) Wake();
   return handle;
 }
 
@@ -61,12 +64,12 @@ void Engine::Impl::Abort(const Status& cause) {
     if (abort_request_ || !failure_.ok()) return;
     abort_request_ = cause.ok() ? Status::Aborted("ended without a cause") : cause;
   }
-  transport_.Ring();
+  Wake();
 }
 
 Status Engine::Impl::Shutdown() {
   queue_.Close();
-  transport_.Ring();
+  Wake();
   // A callback cannot wait for the thread that it runs on; that thread leaves by itself.
   if (std::this_thread::get_id() == thread_id_) return status();
   std::lock_guard lock(join_mutex_);

@@ -20,7 +20,8 @@ struct EngineCounters {
   std::int64_t execute_ns = 0;       ///< time spent inside the executor
 };
 
-/// The background coordinator thread: drains the queue, negotiates by name, executes.
+/// The background coordinator thread: drains the queue, negotiates by name, executes. At one rank
+/// there is no such thread: the caller's does it.
 ///
 /// Rank 0 coordinates. A rank posts its new requests to rank 0 as they come; rank 0 feeds them to
 /// the Negotiator and posts the responses that became ready to everyone, in one order. Every rank
@@ -38,8 +39,9 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /// Submits an operation; never blocks. Errors arrive through the handle: kDuplicateName when an
-  /// operation of that name is in flight here, kShutdown after Shutdown, else the latched cause.
+  /// Submits an operation and does not wait for it; at one rank it has completed on return. Errors
+  /// arrive through the handle: kDuplicateName when an operation of that name is in flight here,
+  /// kShutdown after Shutdown, else the latched cause.
   Handle Enqueue(Request request, TensorView input, TensorView output);
 
   /// Ends the job on all ranks with `cause` (prefixed "rank N: " when it lacks it). Returns at

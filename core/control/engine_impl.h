@@ -15,6 +15,9 @@ namespace ronde {
 
 /// The engine's two halves: what callers reach from any thread (engine.cc) and the engine thread
 /// (engine_thread.cc). They meet in queue_, in the state under mutex_ and in Transport::Ring.
+///
+/// A single rank has nobody to negotiate with, and two switches of threads would cost more than most
+/// operations: there callers take the engine thread's part, one at a time, and no thread is started.
 class Engine::Impl {
  public:
   Impl(Transport& transport, Executor& executor, const Config& config, const Clock& clock);
@@ -27,10 +30,16 @@ class Engine::Impl {
   [[nodiscard]] EngineCounters counters() const;
 
  private:
-  // --- The engine thread.
+  [[nodiscard]] bool alone() const { return size_ == 1; }
+  /// Has everything done that there is to do: by the engine thread, or here.
+  void Wake();
+
+  // --- The engine thread, or whoever holds drive_mutex_.
   void Run();
   /// One pass over everything that may have happened; sets finished_ when this was the last.
   Status Step();
+  /// After the last Step: latches `failure` unless it is kOk, and ends what is in flight.
+  void End(const Status& failure);
   Status Announce();
   Status Receive();
   Status Coordinate();
@@ -70,6 +79,9 @@ class Engine::Impl {
   bool shutdown_announced_ = false;
   std::int64_t last_progress_ns_ = 0;  // meaningful once shutdown_announced_
   bool finished_ = false;
+
+  std::mutex drive_mutex_;  // alone only: guards what is else the engine thread's, and ended_
+  bool ended_ = false;
 
   std::mutex join_mutex_;  // the first Shutdown joins, others wait for it
   std::thread thread_;     // last: it starts when everything else is ready

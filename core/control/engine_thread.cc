@@ -34,15 +34,29 @@ void Engine::Impl::Run() {
     status = transport_.WaitForRing(NextWake());
     if (!status.ok()) break;
   }
-  if (!status.ok()) Fail(status);
-  const Status failure = this->status();
-  queue_.FailAll(failure.ok() ? Status::Shutdown("all ranks have shut down") : failure);
+  End(status);
+}
+
+void Engine::Impl::Wake() {
+  if (!alone()) return transport_.Ring();
+  std::lock_guard lock(drive_mutex_);
+  if (ended_) return;
+  const Status status = Step();
+  if (status.ok() && !finished_) return;
+  ended_ = true;
+  End(status);
+}
+
+void Engine::Impl::End(const Status& failure) {
+  if (!failure.ok()) Fail(failure);
+  const Status latched = status();
+  queue_.FailAll(latched.ok() ? Status::Shutdown("all ranks have shut down") : latched);
 }
 
 Status Engine::Impl::Step() {
   RONDE_RETURN_IF_ERROR(AbortRequest());
   RONDE_RETURN_IF_ERROR(Announce());
-  RONDE_RETURN_IF_ERROR(Receive());
+  if (!alone()) RONDE_RETURN_IF_ERROR(Receive());
   if (coordinator_) RONDE_RETURN_IF_ERROR(Coordinate());
   if (!finished_) LeaveIfShutdownIsLate();
   return Status::Ok();

@@ -36,16 +36,24 @@ TEST(Coordinator, AnswersAtOnceByDefault) {
 
 TEST(Coordinator, ReadyTensorsWaitForCompanyForTheCycleTime) {
   ManualClock clock;
-  Coordinator coordinator(1, ConfigWith(Setting::kCycleTimeMs, "5"), clock);
-  ASSERT_TRUE(coordinator.Add(0, Requests({"a"})).ok());
+  Coordinator coordinator(2, ConfigWith(Setting::kCycleTimeMs, "5"), clock);
+  ASSERT_TRUE(coordinator.Add(0, Requests({"a", "b"})).ok());
+  ASSERT_TRUE(coordinator.Add(1, Requests({"a"})).ok());
   EXPECT_EQ(coordinator.NextWakeNs(), clock.NowNs() + 5'000'000);
   clock.Advance(0.003);
-  ASSERT_TRUE(coordinator.Add(0, Requests({"b"})).ok());
+  ASSERT_TRUE(coordinator.Add(1, Requests({"b"})).ok());
   EXPECT_FALSE(coordinator.TakeDue().has_value());
   clock.Advance(0.002);
   const std::optional<ResponseList> list = coordinator.TakeDue();
   ASSERT_TRUE(list.has_value());
   EXPECT_EQ(list->responses.size(), 2u);
+}
+
+TEST(Coordinator, OfOneRankHasNoCompanyToWaitFor) {
+  const ManualClock clock;
+  Coordinator coordinator(1, ConfigWith(Setting::kCycleTimeMs, "5"), clock);
+  ASSERT_TRUE(coordinator.Add(0, Requests({"a"})).ok());
+  EXPECT_TRUE(coordinator.TakeDue().has_value());
 }
 
 TEST(Coordinator, EndsOnceWithTheLastRank) {

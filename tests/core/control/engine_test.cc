@@ -67,7 +67,10 @@ TEST_P(EngineRanks, CallbacksMayEnqueue) {
   });
 }
 
-TEST_P(EngineRanks, ANameInFlightCannotBeSubmittedAgain) {
+class EngineOfSeveral : public testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Ranks, EngineOfSeveral, testing::Values(2, 3, 4, 8));
+
+TEST_P(EngineOfSeveral, ANameInFlightCannotBeSubmittedAgain) {
   const int size = GetParam();
   RunRanks(size, [&](Transport& transport) {
     EngineRank rank(transport);
@@ -104,6 +107,26 @@ TEST_P(EngineRanks, SubmitsFromManyThreads) {
     for (std::thread& thread : threads) thread.join();
     EXPECT_TRUE(rank.engine.Shutdown().ok());
     EXPECT_EQ(rank.engine.counters().operations, 90u);
+  });
+}
+
+TEST(Engine, AtOneRankAnOperationHasCompletedWhenEnqueueReturns) {
+  RunRanks(1, [](Transport& transport) {
+    EngineRank rank(transport, {{Setting::kCycleTimeMs, "1000"}});
+    std::thread::id executed_by;
+    rank.executor.set_before([&](const auto&) {
+      executed_by = std::this_thread::get_id();
+      return Status::Ok();
+    });
+    std::vector<float> values = {1};
+    EXPECT_TRUE(rank.Sum("w", values).Poll());
+    EXPECT_TRUE(rank.Sum("w", values).Poll());
+    EXPECT_EQ(executed_by, std::this_thread::get_id());
+    EXPECT_EQ(rank.engine.counters().operations, 2u);
+    rank.engine.Abort(Status::Aborted("enough"));
+    const Handle refused = rank.Sum("w", values);
+    ASSERT_TRUE(refused.Poll());
+    EXPECT_EQ(refused.Wait(), Status::Aborted("rank 0: enough"));
   });
 }
 
