@@ -27,11 +27,27 @@ AllreduceArguments ArgumentsFor(const Request& request) {
   return arguments;
 }
 
+// How many of the first `tensors` fit together: at least one.
+std::size_t PieceLength(std::span<const PackedTensor> tensors, std::size_t threshold_bytes) {
+  std::size_t count = 1;
+  std::size_t packed_bytes = PackedSize(tensors.front().size_bytes);
+  while (count < tensors.size()) {
+    packed_bytes += PackedSize(tensors[count].size_bytes);
+    if (packed_bytes > threshold_bytes) break;
+    ++count;
+  }
+  return count;
+}
+
 }  // namespace
 
 FusedExecutor::FusedExecutor(CollectiveContext& context, Selector selector,
                              std::size_t fusion_threshold_bytes)
-    : context_(context), selector_(std::move(selector)), planner_(fusion_threshold_bytes) {}
+    : context_(context),
+      selector_(std::move(selector)),
+      // Alone, nothing is sent, and copying together would be all the work there is.
+      threshold_bytes_(context.size() == 1 ? 0 : fusion_threshold_bytes),
+      planner_(threshold_bytes_) {}
 
 Status FusedExecutor::Execute(std::vector<ReadyOperation> operations) {
   for (const FusionBatch& batch : planner_.Plan(operations)) {
@@ -45,32 +61,61 @@ Status FusedExecutor::Execute(std::vector<ReadyOperation> operations) {
 }
 
 Status FusedExecutor::RunBatch(std::span<ReadyOperation> operations, const FusionBatch& batch) {
-  if (batch.members.size() > 1) return RunFused(operations, batch);
-  return RunAlone(operations[batch.members.front()]);
+  ReadyOperation& first = operations[batch.members.front()];
+  const bool alone = batch.members.size() == 1 && first.response.request.group_counts.empty();
+  return alone ? RunAlone(first) : RunFused(operations, batch);
+}
+
+void FusedExecutor::AppendTensors(const ReadyOperation& operation) {
+  const TensorEntry& entry = operation.entry;
+  const Request& request = operation.response.request;
+  if (request.group_counts.empty()) {
+    tensors_.push_back({entry.input.data, entry.output.data, entry.input.size_bytes(),
+                        entry.output.padding_bytes});
+    return;
+  }
+  for (std::size_t i = 0; i < entry.group.size(); ++i) {
+    const GroupMember& member = entry.group[i];
+    const auto count = static_cast<std::size_t>(request.group_counts[i]);
+    tensors_.push_back(
+        {member.input, member.output, count * SizeOf(request.dtype), member.padding_bytes});
+  }
 }
 
 Status FusedExecutor::RunFused(std::span<ReadyOperation> operations, const FusionBatch& batch) {
-  const Request& first = operations[batch.members.front()].response.request;
   tensors_.clear();
-  for (const std::uint32_t member : batch.members) {
-    const TensorEntry& entry = operations[member].entry;
-    tensors_.push_back({entry.input.data, entry.output.data, entry.input.size_bytes(),
-                        entry.output.padding_bytes});
+  for (const std::uint32_t member : batch.members) AppendTensors(operations[member]);
+  const Request& request = operations[batch.members.front()].response.request;
+  for (std::span<const PackedTensor> rest(tensors_); !rest.empty();) {
+    const std::size_t count = PieceLength(rest, threshold_bytes_);
+    RONDE_RETURN_IF_ERROR(RunPiece(request, rest.first(count)));
+    rest = rest.subspan(count);
   }
+  return Status::Ok();
+}
 
-  std::byte* buffer = FindPacked(tensors_);
+Status FusedExecutor::RunPiece(const Request& request, std::span<const PackedTensor> tensors) {
+  AllreduceArguments arguments = ArgumentsFor(request);
+  if (tensors.size() == 1) {
+    arguments.input = tensors.front().input;
+    arguments.output = tensors.front().output;
+    arguments.count = static_cast<std::int64_t>(tensors.front().size_bytes / SizeOf(request.dtype));
+    return Allreduce(arguments);
+  }
+  std::size_t packed_bytes = 0;
+  for (const PackedTensor& tensor : tensors) packed_bytes += PackedSize(tensor.size_bytes);
+  std::byte* buffer = FindPacked(tensors);
   const bool packs = buffer == nullptr;
   if (packs) {
-    buffer = buffer_.Acquire(first.dtype, batch.packed_bytes);
-    Pack(tensors_, buffer);
-    bytes_packed_.fetch_add(batch.packed_bytes, std::memory_order_relaxed);
+    buffer = buffer_.Acquire(request.dtype, packed_bytes);
+    Pack(tensors, buffer);
+    bytes_packed_.fetch_add(packed_bytes, std::memory_order_relaxed);
   }
-  AllreduceArguments arguments = ArgumentsFor(first);
   arguments.input = buffer;
   arguments.output = buffer;
-  arguments.count = static_cast<std::int64_t>(batch.packed_bytes / SizeOf(first.dtype));
+  arguments.count = static_cast<std::int64_t>(packed_bytes / SizeOf(request.dtype));
   RONDE_RETURN_IF_ERROR(Allreduce(arguments));
-  if (packs) Unpack(tensors_, buffer);
+  if (packs) Unpack(tensors, buffer);
   return Status::Ok();
 }
 

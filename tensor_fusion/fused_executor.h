@@ -16,9 +16,10 @@ namespace ronde {
 
 /// Moves the data of agreed operations: plan -> pack -> allreduce -> unpack -> complete, batch by
 /// batch. A batch of one runs from its input to its output without copies, and one that lies in
-/// memory as it would be packed (see FindPacked) is reduced where it lies. Model averages run in
-/// place; 16-bit ones are summed in float32. Does not allocate in the steady state (allgather's
-/// results excepted). Thread rule: engine-only, except bytes_on_wire() and bytes_packed().
+/// memory as it would be packed (see FindPacked) is reduced where it lies. A group that is above
+/// the threshold runs in pieces within it. Model averages run in place; 16-bit ones are summed in
+/// float32. Does not allocate in the steady state (allgather's results excepted). Thread rule:
+/// engine-only, except bytes_on_wire() and bytes_packed().
 class FusedExecutor final : public Executor {
  public:
   /// `context` must outlive the executor.
@@ -38,6 +39,9 @@ class FusedExecutor final : public Executor {
  private:
   Status RunBatch(std::span<ReadyOperation> operations, const FusionBatch& batch);
   Status RunFused(std::span<ReadyOperation> operations, const FusionBatch& batch);
+  void AppendTensors(const ReadyOperation& operation);
+  /// Allreduces `tensors`, all of the kind of `request`, as one.
+  Status RunPiece(const Request& request, std::span<const PackedTensor> tensors);
   Status RunAlone(ReadyOperation& operation);
   Status Gather(ReadyOperation& operation);
   Status AverageModel(const ReadyOperation& operation);
@@ -47,6 +51,7 @@ class FusedExecutor final : public Executor {
 
   CollectiveContext& context_;
   Selector selector_;
+  const std::size_t threshold_bytes_;
   FusionPlanner planner_;
   FusionBuffer buffer_;
   std::vector<PackedTensor> tensors_;     // of the batch at hand

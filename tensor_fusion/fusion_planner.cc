@@ -9,6 +9,15 @@ std::size_t PayloadBytes(const Request& request) {
   return static_cast<std::size_t>(ElementCount(request.shape)) * SizeOf(request.dtype);
 }
 
+std::size_t PackedBytes(const Request& request) {
+  if (request.group_counts.empty()) return PackedSize(PayloadBytes(request));
+  std::size_t packed_bytes = 0;
+  for (const std::int64_t count : request.group_counts) {
+    packed_bytes += PackedSize(static_cast<std::size_t>(count) * SizeOf(request.dtype));
+  }
+  return packed_bytes;
+}
+
 bool SameKind(const Request& a, const Request& b) {
   return a.dtype == b.dtype && a.op == b.op && a.prescale == b.prescale &&
          a.postscale == b.postscale;
@@ -27,7 +36,7 @@ std::span<const FusionBatch> FusionPlanner::Plan(std::span<const ReadyOperation>
     const std::uint32_t draft = DraftFor(operations, i);
     draft_of_[i] = draft;
     ++drafts_[draft].count;
-    drafts_[draft].packed_bytes += PackedSize(PayloadBytes(operations[i].response.request));
+    drafts_[draft].packed_bytes += PackedBytes(operations[i].response.request);
   }
 
   std::uint32_t begin = 0;

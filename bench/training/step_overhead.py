@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Times what training adds to plain computation: communication, and many workers on few ranks.
 
-minibatch  A step of minibatch SGD on 2 ranks, against the step of 2 ranks that compute side by
-           side without communicating (Local SGD whose first average is beyond the end), plus the
-           bare allreduce of as many bytes as there are gradients (ronde-bench).
+minibatch  A step of minibatch SGD on 2 ranks, against the step of the same 2 ranks while they
+           compute side by side without communicating, plus the bare allreduce of as many bytes as
+           there are gradients (ronde-bench). Both kinds of steps run in turn on one model, in
+           blocks that all ranks start together (ronde-bench-steps).
 workers    The time per image with many virtual workers on 2 ranks, against that of 2 ranks with a
            worker each that do not communicate.
 
@@ -34,6 +35,8 @@ def parse_arguments():
     parser.add_argument("--ranks", type=positive, default=2)
     parser.add_argument("--threads", type=positive, default=1, help="per rank")
     parser.add_argument("--minibatch-width", type=positive, default=16)
+    parser.add_argument("--pairs", type=positive, default=100, help="of blocks, for minibatch")
+    parser.add_argument("--block-steps", type=positive, default=5, help="steps of a block")
     parser.add_argument("--workers", type=positive, default=64, help="virtual workers in all")
     parser.add_argument("--workers-width", type=positive, default=8)
     parser.add_argument("--local-steps", type=positive, default=4, help="of the virtual workers")
@@ -75,27 +78,33 @@ def bare_allreduce_seconds(options, size_bytes):
     return rows[0]["p50_us"] * 1e-6
 
 
-def measure_minibatch(options, folder):
-    images = options.steps * options.batch_size
-    width = options.minibatch_width
-    compute = partial(run_trainer, plain_compute(options, folder, width, images))
-    size_bytes = compute().config["parameters"] * BYTES_PER_GRADIENT
-    taken = interleave(
-        {"compute alone": compute,
-         "minibatch": partial(run_trainer, train_command(options, folder, width, images,
-                                                         ["--algorithm", "minibatch"])),
-         "bare allreduce": partial(bare_allreduce_seconds, options, size_bytes)},
-        options.repeats, "minibatch")
-    seconds = {"compute alone": [s.seconds_per_step for s in taken["compute alone"]],
-               "bare allreduce": taken["bare allreduce"],
-               "minibatch": [s.seconds_per_step for s in taken["minibatch"]]}
-    ratios = [step / (alone + bare) for alone, bare, step in zip(*seconds.values())]
-    waiting = [sum(e["seconds_communication"] for e in s.epochs) / sum(e["steps"] for e in s.epochs)
-               for s in taken["minibatch"]]
-    return {"measure": "minibatch", "what": f"width {width}, gradients of {size_bytes} bytes",
+def paired_blocks(options):
+    """The JSON lines of ronde-bench-steps: seconds of blocks with and without averaging, in turn."""
+    words = ronderun(options, "ronde-bench-steps") + [
+        "--model", options.model, "--width", options.minibatch_width, "--batch-size",
+        options.batch_size, "--pairs", options.pairs, "--steps", options.block_steps,
+        "--threads", options.threads, "--reproducible", "on"]  # as ronde-train has it
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True,
+                          check=False)
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode or not lines:
+        raise BenchError(f"ronde-bench-steps: exit code {done.returncode}: {done.stderr.strip()}")
+    return lines
+
+
+def measure_minibatch(options):
+    blocks = paired_blocks(options)
+    size_bytes = blocks[0]["gradient_bytes"]
+    bare = statistics.median(bare_allreduce_seconds(options, size_bytes) for _ in range(3))
+    compute, averaged, waiting = ([block[key] / block["steps"] for block in blocks] for key in
+                                  ("seconds_compute", "seconds_averaged", "seconds_communication"))
+    ratios = [step / (alone + bare) for alone, step in zip(compute, averaged)]
+    return {"measure": "minibatch",
+            "what": f"width {options.minibatch_width}, gradients of {size_bytes} bytes, "
+                    f"{options.pairs} pairs of {options.block_steps} steps",
             "unit": "ms/step", "scale": 1e3, "goal": MINIBATCH_GOAL, "ratio": summary(ratios),
-            "rows": {name: summary(values) for name, values in
-                     {**seconds, "(exposed communication)": waiting}.items()}}
+            "rows": {"compute alone": summary(compute), "bare allreduce": summary([bare]),
+                     "minibatch": summary(averaged), "(rank 0 waits)": summary(waiting)}}
 
 
 def measure_workers(options, folder):
@@ -140,8 +149,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="ronde-bench-") as folder:
         make_cifar(folder, images)
         for name in options.measure:
-            measure = measure_minibatch if name == "minibatch" else measure_workers
-            result = measure(options, folder)
+            result = (measure_minibatch(options) if name == "minibatch" else
+                      measure_workers(options, folder))
             result["reached"] = result["ratio"]["median"] <= result["goal"]
             print_result(result)
             results.append(result)

@@ -21,6 +21,7 @@ std::string NumberText(double value) {
 bool SameNumber(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
 
 bool SameShape(const Request& a, const Request& b) {
+  if (a.group_counts != b.group_counts) return false;
   if (a.kind != OperationKind::kAllgather) return a.shape == b.shape;
   if (a.shape.size() != b.shape.size()) return false;
   for (std::size_t i = 1; i < a.shape.size(); ++i) {
@@ -29,7 +30,10 @@ bool SameShape(const Request& a, const Request& b) {
   return true;
 }
 
-std::string TensorText(const Request& r) { return StrCat(Name(r.dtype), " ", ToString(r.shape)); }
+std::string TensorText(const Request& r) {
+  if (r.group_counts.empty()) return StrCat(Name(r.dtype), " ", ToString(r.shape));
+  return StrCat(Name(r.dtype), " in a group of ", ToString(r.group_counts), " elements");
+}
 
 std::string WindowText(const Request& r) {
   return StrCat("an average at step ", r.window.step, " with period ", r.window.period,

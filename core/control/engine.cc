@@ -13,7 +13,18 @@ Engine::Engine(Transport& transport, Executor& executor, const Config& config, c
 Engine::~Engine() { (void)impl_->Shutdown(); }
 
 Handle Engine::Enqueue(Request request, TensorView input, TensorView output) {
-  return impl_->Enqueue(std::move(request), std::move(input), std::move(output));
+  TensorEntry entry;
+  entry.request = std::move(request);
+  entry.input = std::move(input);
+  entry.output = std::move(output);
+  return impl_->Enqueue(std::move(entry));
+}
+
+Handle Engine::Enqueue(Request request, std::vector<GroupMember> group) {
+  TensorEntry entry;
+  entry.request = std::move(request);
+  entry.group = std::move(group);
+  return impl_->Enqueue(std::move(entry));
 }
 
 void Engine::Abort(const Status& cause) { impl_->Abort(cause); }
@@ -39,16 +50,13 @@ Engine::Impl::Impl(Transport& transport, Executor& executor, const Config& confi
   thread_id_ = thread_.get_id();
 }
 
-Handle Engine::Impl::Enqueue(Request request, TensorView input, TensorView output) {
-  if (Status valid = Validate(request); !valid.ok()) return Handle::Completed(std::move(valid));
-  TensorEntry entry;
-  entry.handle = Handle([this, name = request.name](const Status& status) {
+Handle Engine::Impl::Enqueue(TensorEntry entry) {
+  Status valid = Validate(entry.request);
+  if (!valid.ok()) return Handle::Completed(std::move(valid));
+  entry.handle = Handle([this, name = entry.request.name](const Status& status) {
     queue_.Release(name);
     if (status.ok()) operations_.fetch_add(1, std::memory_order_relaxed);
   });
-  entry.request = std::move(request);
-  entry.input = std::move(input);
-  entry.output = std::move(output);
   const Handle handle = entry.handle;
   const Result<bool> first = queue_.Add(std::move(entry));
   if (!first.ok()) return Handle::Completed(first.status());

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "core/base/clock.h"
 #include "core/base/config.h"
@@ -43,6 +44,8 @@ class Engine {
   /// arrive through the handle: kDuplicateName when an operation of that name is in flight here,
   /// kShutdown after Shutdown, else the latched cause.
   Handle Enqueue(Request request, TensorView input, TensorView output);
+  /// The same for a group: one buffer pair for each of request.group_counts.
+  Handle Enqueue(Request request, std::vector<GroupMember> group);
 
   /// Ends the job on all ranks with `cause` (prefixed "rank N: " when it lacks it). Returns at
   /// once. Takes effect on the engine thread: while that waits for a peer inside the executor, when

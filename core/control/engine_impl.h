@@ -16,14 +16,16 @@ namespace ronde {
 /// The engine's two halves: what callers reach from any thread (engine.cc) and the engine thread
 /// (engine_thread.cc). They meet in queue_, in the state under mutex_ and in Transport::Ring.
 ///
-/// A single rank has nobody to negotiate with, and two switches of threads would cost more than most
-/// operations: there callers take the engine thread's part, one at a time, and no thread is started.
+/// A single rank has nobody to negotiate with, and two switches of threads would cost more than
+/// most operations: there callers take the engine thread's part, one at a time, and no thread is
+/// started.
 class Engine::Impl {
  public:
   Impl(Transport& transport, Executor& executor, const Config& config, const Clock& clock);
 
   // --- Any thread.
-  Handle Enqueue(Request request, TensorView input, TensorView output);
+  /// `entry` has everything but its handle.
+  Handle Enqueue(TensorEntry entry);
   void Abort(const Status& cause);
   Status Shutdown();
   [[nodiscard]] Status status() const;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -10,11 +11,19 @@
 
 namespace ronde {
 
+/// This rank's buffers for one tensor of a group; its length is in Request::group_counts.
+struct GroupMember {
+  const void* input = nullptr;  ///< may equal output
+  void* output = nullptr;
+  std::size_t padding_bytes = 0;  ///< lent behind the output, see TensorView
+};
+
 /// This rank's part of an operation: buffers that the caller lends until the handle completes.
 struct TensorEntry {
-  Request request;    ///< what this rank asked for
-  TensorView input;   ///< read; may equal output
-  TensorView output;  ///< written (allgather writes handle.mutable_result() instead)
+  Request request;                 ///< what this rank asked for
+  TensorView input;                ///< read; may equal output
+  TensorView output;               ///< written (allgather writes handle.mutable_result() instead)
+  std::vector<GroupMember> group;  ///< a group's buffers, in place of input and output
   Handle handle;
   std::int64_t enqueued_ns = 0;
 };

@@ -21,11 +21,13 @@ constexpr std::array<std::string_view, kOperationKindCount> kKindNames = {
 Offset<wire::Request> Pack(FlatBufferBuilder& builder, const Request& request) {
   const auto name = builder.CreateString(request.name);
   const auto shape = builder.CreateVector(request.shape);
+  // Absent where there is no group: most requests have none.
+  const auto group = request.group_counts.empty() ? 0 : builder.CreateVector(request.group_counts);
   const wire::Window window(request.window.period, request.window.origin, request.window.step);
   return wire::CreateRequest(builder, static_cast<std::uint8_t>(request.kind), name,
                              static_cast<std::uint8_t>(request.dtype),
                              static_cast<std::uint8_t>(request.op), shape, request.root,
-                             request.prescale, request.postscale, &window);
+                             request.prescale, request.postscale, &window, group);
 }
 
 Offset<wire::Response> Pack(FlatBufferBuilder& builder, const Response& response) {
@@ -50,6 +52,19 @@ std::vector<std::byte> Finish(FlatBufferBuilder& builder, wire::Body type, Offse
   return {begin, begin + builder.GetSize()};
 }
 
+Status CheckGroup(const Request& request) {
+  if (request.group_counts.empty()) return Status::Ok();
+  std::int64_t sum = 0;
+  bool valid = request.kind == OperationKind::kAllreduce;
+  for (const std::int64_t count : request.group_counts) {
+    valid = valid && count >= 0 && !__builtin_add_overflow(sum, count, &sum);
+  }
+  if (valid && request.shape == Shape{sum}) return Status::Ok();
+  return Status::InvalidArgument(StrCat("tensor '", request.name, "': a group of ",
+                                        ToString(request.group_counts), " elements is no ",
+                                        Name(request.kind), " of shape ", ToString(request.shape)));
+}
+
 }  // namespace
 
 std::string_view Name(OperationKind kind) { return kKindNames[static_cast<std::size_t>(kind)]; }
@@ -71,7 +86,7 @@ Status Validate(const Request& request) {
                                             " has more bytes than 63 bits count"));
     }
   }
-  return Status::Ok();
+  return CheckGroup(request);
 }
 
 std::vector<std::byte> Encode(const RequestList& list) {

@@ -37,6 +37,9 @@ struct Request {
   DataType dtype = DataType::kFloat32;
   ReduceOp op = ReduceOp::kSum;
   Shape shape;
+  /// A grouped allreduce: the number of elements of each member, in order; shape is [their sum].
+  /// Empty for a single tensor.
+  std::vector<std::int64_t> group_counts;
   int root = 0;
   double prescale = 1;
   double postscale = 1;
@@ -45,8 +48,9 @@ struct Request {
   friend bool operator==(const Request&, const Request&) = default;
 };
 
-/// kInvalidArgument when `request` cannot be sent: no name, a negative dimension, or more bytes
-/// than 63 bits count. Everything that concerns several ranks is the negotiator's.
+/// kInvalidArgument when `request` cannot be sent: no name, a negative dimension, more bytes than
+/// 63 bits count, or a group whose members do not add up. Everything that concerns several ranks is
+/// the negotiator's.
 [[nodiscard]] Status Validate(const Request& request);
 
 /// One operation that all ranks now execute, or an error that all ranks report for that name.

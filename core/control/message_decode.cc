@@ -39,6 +39,7 @@ Result<Request> Unpack(const wire::Request& from) {
   RONDE_RETURN_IF_ERROR(ReadEnum(from.op(), kReduceOpCount, "reduction operator", request.op));
   request.name = from.name()->str();
   request.shape = ReadVector(from.shape());
+  request.group_counts = ReadVector(from.group_counts());
   request.root = from.root();
   request.prescale = from.prescale();
   request.postscale = from.postscale();

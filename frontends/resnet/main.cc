@@ -15,6 +15,7 @@
 #include "core/comm/topology.h"
 #include "frontends/resnet/agreed_error.h"
 #include "frontends/resnet/checkpoint/prepare.h"
+#include "frontends/resnet/keep_freed_memory.h"
 #include "frontends/resnet/option_rules.h"
 #include "frontends/resnet/options.h"
 #include "frontends/resnet/run_output.h"
@@ -145,6 +146,7 @@ int Run(TrainOptions options) {
 }  // namespace ronde
 
 int main(int argc, char** argv) {
+  ronde::KeepFreedMemory();
   const std::vector<ronde::AlgorithmFlags> algorithms = ronde::FlagsOfAlgorithms();
   auto parsed = ronde::ParseTrainOptions(argc, argv, algorithms);
   if (const int* code = std::get_if<int>(&parsed)) return *code;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/strcat.h"
+#include "core/control/message.h"
 
 namespace ronde {
 namespace {
@@ -37,6 +38,27 @@ Status CheckAllreduce(const std::string& name, const TensorView& input, const Te
   if (input.dtype != output.dtype || input.shape != output.shape) {
     return Invalid(name, "its input is ", Name(input.dtype), " ", ToString(input.shape),
                    ", but its output is ", Name(output.dtype), " ", ToString(output.shape));
+  }
+  return Status::Ok();
+}
+
+Status CheckGroup(const std::string& name, const std::vector<TensorView>& inputs,
+                  const std::vector<TensorView>& outputs, ReduceOp op) {
+  if (inputs.empty() || inputs.size() != outputs.size()) {
+    return Invalid(name, "a group needs as many outputs as inputs, at least one; it has ",
+                   inputs.size(), " inputs and ", outputs.size(), " outputs");
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    Request member;
+    member.name = StrCat(name, "[", i, "]");
+    member.dtype = inputs[i].dtype;
+    member.shape = inputs[i].shape;
+    RONDE_RETURN_IF_ERROR(CheckAllreduce(member.name, inputs[i], outputs[i], op));
+    RONDE_RETURN_IF_ERROR(Validate(member));  // its element count is about to be taken
+    if (inputs[i].dtype != inputs.front().dtype) {
+      return Invalid(name, "member 0 of the group is ", Name(inputs.front().dtype), ", but member ",
+                     i, " is ", Name(inputs[i].dtype), "; use a group for each data type");
+    }
   }
   return Status::Ok();
 }

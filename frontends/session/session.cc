@@ -119,6 +119,34 @@ Handle Session::AllreduceAsync(const std::string& name, TensorView input, Tensor
   return parts_->engine.Enqueue(std::move(request), std::move(input), std::move(output));
 }
 
+Handle Session::GroupedAllreduceAsync(const std::string& name,
+                                      const std::vector<TensorView>& inputs,
+                                      const std::vector<TensorView>& outputs,
+                                      AllreduceOptions options) {
+  const Status valid = CheckGroup(name, inputs, outputs, options.op);
+  if (!valid.ok()) return Handle::Completed(valid);
+  Request request;
+  request.kind = OperationKind::kAllreduce;
+  request.name = name;
+  request.dtype = inputs.front().dtype;
+  request.op = options.op;
+  request.prescale = options.prescale;
+  request.postscale = options.postscale;
+  request.shape = {0};
+  std::vector<GroupMember> group;
+  group.reserve(inputs.size());
+  request.group_counts.reserve(inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    group.push_back({inputs[i].data, outputs[i].data, outputs[i].padding_bytes});
+    request.group_counts.push_back(inputs[i].count());
+    if (__builtin_add_overflow(request.shape[0], request.group_counts.back(), &request.shape[0])) {
+      return Handle::Completed(Status::InvalidArgument(
+          StrCat("tensor '", name, "': a group of more elements than 63 bits count")));
+    }
+  }
+  return parts_->engine.Enqueue(std::move(request), std::move(group));
+}
+
 Handle Session::BroadcastAsync(const std::string& name, TensorView inout, int root) {
   const Status valid = CheckTensor(name, inout);
   if (!valid.ok()) return Handle::Completed(valid);

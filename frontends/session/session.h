@@ -69,6 +69,12 @@ class Session {
   /// ranks, else every rank's handle reports the same kMismatch and the job goes on.
   Handle AllreduceAsync(const std::string& name, TensorView input, TensorView output,
                         AllreduceOptions options = {});
+  /// Several tensors of one dtype as one operation, all or nothing: negotiated once, and fused
+  /// whatever else is ready. inputs[i] goes to outputs[i]; members must agree on all ranks in
+  /// number and element counts. Cheaper than one operation per tensor.
+  Handle GroupedAllreduceAsync(const std::string& name, const std::vector<TensorView>& inputs,
+                               const std::vector<TensorView>& outputs,
+                               AllreduceOptions options = {});
   /// Root's values to everyone, in place.
   Handle BroadcastAsync(const std::string& name, TensorView inout, int root);
   /// Concatenates along the first dimension, whose extent may differ between ranks; the result is

@@ -1,10 +1,9 @@
 #include "frontends/torch/distributed_optimizer.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -23,15 +22,28 @@ constexpr std::size_t kNamedInErrors = 4;
 
 struct Parameter {
   std::string name;
-  std::string operation;    // the name that all ranks know
+  std::string operation;    // its name on all ranks when it travels alone
   std::string description;  // for messages
   at::Tensor tensor;
   std::optional<GradientHook> hook;
+  std::size_t bucket = 0;
+  bool expected = false;   // travels with its bucket: it was trained when hooks were last armed
   bool in_flight = false;  // from the hook until it has been waited for
-  at::Tensor gradient;     // while in flight: what travels,
-  TensorView view;         // and where it lies
-  Handle handle;           // valid once submitted
   int passes = 0;          // backward passes since the last synchronisation
+};
+
+// Gradients that travel as one operation.
+struct Bucket {
+  std::string operation;             // the name that all ranks know
+  std::vector<std::size_t> members;  // parameters, in the order of FlatGradients
+  std::size_t expected = 0;          // members of this step
+  std::size_t arrived = 0;           // of those, how many are there
+  bool submitted = false;
+};
+
+struct Flight {
+  Handle handle;
+  std::vector<std::size_t> members;
 };
 
 // What became of the gradients that did not arrive, in one line.
@@ -59,14 +71,18 @@ struct DistributedOptimizer::Impl {
       : session(session_in), optimizer(optimizer_in), options(std::move(options_in)) {}
 
   void AddParameters(const NamedTensors& named);
+  void MakeBuckets();
+  void ArmHooks();
   void OnAccumulated(std::size_t index);
-  void Queue(Parameter& parameter, std::size_t index);
-  void SubmitQueued();
+  void SubmitBucket(Bucket& bucket);
+  void SubmitTogether(const std::string& operation, const std::vector<std::size_t>& members);
+  void SubmitAlone(std::size_t index);
   at::Tensor& PrepareGradient(std::size_t index);
+  TensorView ViewOf(std::size_t index);
+  void Track(Handle handle, const std::vector<std::size_t>& members);
   void AwaitAll();
   void AverageOverPasses();
   void ForgetPasses();
-  void ArmHooks();
   at::Tensor ReduceLoss(const at::Tensor& loss);
   [[nodiscard]] bool AnyInFlight() const;
   void RequireNothingInFlight(const char* call) const;
@@ -79,8 +95,8 @@ struct DistributedOptimizer::Impl {
   const DistributedOptimizerOptions options;
   mutable std::mutex mutex;  // guards what follows: hooks may run on autograd's threads
   std::deque<Parameter> parameters;
-  std::vector<Parameter*> queued;  // in flight, but not submitted yet
-  std::size_t queued_bytes = 0;
+  std::vector<Bucket> buckets;
+  std::vector<Flight> flights;          // submitted and not waited for
   std::unique_ptr<FlatGradients> flat;  // null: gradients lie where autograd puts them
   bool synchronizing = true;
   bool synchronized = false;  // gradients are the averages already
@@ -109,6 +125,43 @@ void DistributedOptimizer::Impl::AddParameters(const NamedTensors& named) {
     parameter.hook.emplace(tensor, [this, i = parameters.size() - 1] { OnAccumulated(i); });
   }
   if (options.gradient_as_bucket_view) flat = std::make_unique<FlatGradients>(std::move(tensors));
+  MakeBuckets();
+  ArmHooks();
+}
+
+// The same on all ranks: read from names, types and sizes alone. In reverse order, which is about
+// that in which a backward pass makes the gradients.
+void DistributedOptimizer::Impl::MakeBuckets() {
+  struct Open {
+    std::size_t bucket;
+    std::size_t bytes;
+  };
+  std::map<at::ScalarType, Open> open;
+  for (std::size_t i = parameters.size(); i-- > 0;) {
+    Parameter& parameter = parameters[i];
+    const at::ScalarType dtype = parameter.tensor.scalar_type();
+    auto found = open.find(dtype);
+    if (found == open.end()) {
+      found = open.emplace(dtype, Open{buckets.size(), 0}).first;
+      buckets.emplace_back();
+    }
+    parameter.bucket = found->second.bucket;
+    buckets[parameter.bucket].members.push_back(i);
+    found->second.bytes += parameter.tensor.nbytes();
+    if (found->second.bytes >= options.bucket_size_bytes) open.erase(found);
+  }
+  for (std::size_t i = 0; i < buckets.size(); ++i) {
+    buckets[i].operation = StrCat(options.name_prefix, "gradients.", i);
+  }
+}
+
+void DistributedOptimizer::Impl::ArmHooks() {
+  for (Bucket& bucket : buckets) bucket.expected = 0;
+  for (Parameter& parameter : parameters) {
+    parameter.hook->Arm();
+    parameter.expected = parameter.tensor.requires_grad();
+    if (parameter.expected) ++buckets[parameter.bucket].expected;
+  }
 }
 
 void DistributedOptimizer::Impl::OnAccumulated(std::size_t index) {
@@ -124,8 +177,10 @@ void DistributedOptimizer::Impl::OnAccumulated(std::size_t index) {
                "the last inside a SkipSynchronize scope")));
   }
   if (++parameter.passes < options.backward_passes_per_step) return;
-  Queue(parameter, index);
-  if (queued_bytes >= options.bucket_size_bytes) SubmitQueued();
+  parameter.in_flight = true;
+  if (!parameter.expected) return;
+  Bucket& bucket = buckets[parameter.bucket];
+  if (++bucket.arrived == bucket.expected) SubmitBucket(bucket);
 }
 
 at::Tensor& DistributedOptimizer::Impl::PrepareGradient(std::size_t index) {
@@ -146,48 +201,79 @@ at::Tensor& DistributedOptimizer::Impl::PrepareGradient(std::size_t index) {
   return gradient;
 }
 
-void DistributedOptimizer::Impl::Queue(Parameter& parameter, std::size_t index) {
-  parameter.gradient = PrepareGradient(index);
-  parameter.view = ToTensorView(parameter.gradient, parameter.description);
-  if (flat != nullptr) parameter.view.padding_bytes = flat->PaddingBytes(index);
-  parameter.in_flight = true;
-  queued.push_back(&parameter);
-  queued_bytes += parameter.gradient.nbytes();
+TensorView DistributedOptimizer::Impl::ViewOf(std::size_t index) {
+  TensorView view = ToTensorView(PrepareGradient(index), parameters[index].description);
+  if (flat != nullptr) view.padding_bytes = flat->PaddingBytes(index);
+  return view;
 }
 
-void DistributedOptimizer::Impl::SubmitQueued() {
-  // In the order of memory, so that a batch of views lies as it would be packed. Within a bucket
-  // hooks run in nearly that order.
-  if (flat != nullptr) {
-    std::sort(queued.begin(), queued.end(), [](const Parameter* a, const Parameter* b) {
-      return std::less<>()(a->view.data, b->view.data);
-    });
+// Whatever becomes of parameters and hooks, the memory stays until the engine is done with it.
+void DistributedOptimizer::Impl::Track(Handle handle, const std::vector<std::size_t>& members) {
+  std::vector<at::Tensor> gradients;
+  gradients.reserve(members.size());
+  for (const std::size_t index : members) {
+    parameters[index].in_flight = true;
+    gradients.push_back(parameters[index].tensor.grad());
   }
-  for (Parameter* parameter : queued) {
-    parameter->handle =
-        session.AllreduceAsync(parameter->operation, parameter->view, parameter->view,
-                               {.op = options.op, .postscale = ShareOfPass()});
-    // Keeps the memory until the engine is done with it, whatever becomes of parameter and hooks.
-    parameter->handle.OnComplete([gradient = parameter->gradient](const Status&) {});
+  handle.OnComplete([kept = std::move(gradients)](const Status&) {});
+  flights.push_back({std::move(handle), members});
+}
+
+void DistributedOptimizer::Impl::SubmitAlone(std::size_t index) {
+  const TensorView view = ViewOf(index);
+  Track(session.AllreduceAsync(parameters[index].operation, view, view,
+                               {.op = options.op, .postscale = ShareOfPass()}),
+        {index});
+}
+
+void DistributedOptimizer::Impl::SubmitTogether(const std::string& operation,
+                                                const std::vector<std::size_t>& members) {
+  std::vector<TensorView> views;
+  views.reserve(members.size());
+  for (const std::size_t index : members) views.push_back(ViewOf(index));
+  Track(session.GroupedAllreduceAsync(operation, views, views,
+                                      {.op = options.op, .postscale = ShareOfPass()}),
+        members);
+}
+
+void DistributedOptimizer::Impl::SubmitBucket(Bucket& bucket) {
+  bucket.submitted = true;
+  std::vector<std::size_t> members;
+  members.reserve(bucket.members.size());
+  bool one_type = true;
+  for (const std::size_t index : bucket.members) {
+    const Parameter& parameter = parameters[index];
+    // Frozen since the hooks were armed, on all ranks alike.
+    if (!parameter.expected || !parameter.tensor.requires_grad()) continue;
+    members.push_back(index);
+    one_type = one_type &&
+               parameter.tensor.scalar_type() == parameters[members.front()].tensor.scalar_type();
   }
-  queued.clear();
-  queued_bytes = 0;
+  if (members.empty()) return;
+  if (one_type && options.bucket_size_bytes > 0) return SubmitTogether(bucket.operation, members);
+  // Part of the module was moved to another type, or each travels by its own name.
+  for (const std::size_t index : members) SubmitAlone(index);
 }
 
 void DistributedOptimizer::Impl::AwaitAll() {
   Status first_failure;
-  std::vector<const Parameter*> failed;
-  for (Parameter& parameter : parameters) {
-    if (!parameter.in_flight) continue;
-    const Status status = parameter.handle.Wait();
-    parameter.in_flight = false;
-    parameter.gradient.reset();
+  std::set<std::size_t> failed;  // in the order of registration
+  for (const Flight& flight : flights) {
+    const Status status = flight.handle.Wait();
+    for (const std::size_t index : flight.members) parameters[index].in_flight = false;
     if (status.ok()) continue;
     if (first_failure.ok()) first_failure = status;
-    failed.push_back(&parameter);
+    failed.insert(flight.members.begin(), flight.members.end());
+  }
+  flights.clear();
+  for (Bucket& bucket : buckets) {
+    bucket.arrived = 0;
+    bucket.submitted = false;
   }
   ForgetPasses();
-  ThrowIfError(DescribeFailure(first_failure, failed, steps + 1));
+  std::vector<const Parameter*> waited;
+  for (const std::size_t index : failed) waited.push_back(&parameters[index]);
+  ThrowIfError(DescribeFailure(first_failure, waited, steps + 1));
 }
 
 // What the engine's postscale does where gradients travel.
@@ -202,10 +288,6 @@ void DistributedOptimizer::Impl::AverageOverPasses() {
 
 void DistributedOptimizer::Impl::ForgetPasses() {
   for (Parameter& parameter : parameters) parameter.passes = 0;
-}
-
-void DistributedOptimizer::Impl::ArmHooks() {
-  for (Parameter& parameter : parameters) parameter.hook->Arm();
 }
 
 at::Tensor DistributedOptimizer::Impl::ReduceLoss(const at::Tensor& loss) {
@@ -256,13 +338,16 @@ void DistributedOptimizer::Synchronize() {
   if (impl_->synchronized) return;
   if (impl_->synchronizing) {
     const torch::NoGradGuard no_grad;
-    impl_->ArmHooks();
-    for (std::size_t i = 0; i < impl_->parameters.size(); ++i) {
-      Parameter& parameter = impl_->parameters[i];
-      if (!parameter.in_flight && parameter.tensor.requires_grad()) impl_->Queue(parameter, i);
+    for (Bucket& bucket : impl_->buckets) {
+      if (!bucket.submitted) impl_->SubmitBucket(bucket);
     }
-    impl_->SubmitQueued();
+    // Unfrozen since the hooks were armed.
+    for (std::size_t i = 0; i < impl_->parameters.size(); ++i) {
+      const Parameter& parameter = impl_->parameters[i];
+      if (!parameter.expected && parameter.tensor.requires_grad()) impl_->SubmitAlone(i);
+    }
     impl_->AwaitAll();
+    impl_->ArmHooks();
   } else {
     impl_->AverageOverPasses();
   }

@@ -27,17 +27,18 @@ struct DistributedOptimizerOptions {
   /// Keeps the gradients as views of one flat buffer per dtype (FlatGradients), so that they need
   /// not be packed to be sent. They lose their graph, if a backward pass was asked to create one.
   bool gradient_as_bucket_view = false;
-  /// Hooks hand gradients over in buckets of at least this many bytes, the last one in
-  /// Synchronize(): waking the engine for every small gradient costs more time than it hides. 0:
-  /// each at once. Need not be the same on all ranks.
+  /// Gradients travel in buckets: neighbours of one type, from the last parameter on, closed as
+  /// soon as there are this many bytes. A bucket is one operation, "gradients.N", submitted when
+  /// its last gradient is there: negotiating every small one costs more time than it hides. 0: each
+  /// by its own name. Must be the same on all ranks.
   std::size_t bucket_size_bytes = std::size_t{256} << 10;
 };
 
 /// Averages gradients over all ranks during the backward pass, then steps any torch optimizer.
 ///
-/// A hook on each parameter submits its gradient once it is accumulated (and with its neighbours
-/// fills a bucket), under the parameter's name, so communication overlaps the rest of the backward
-/// pass and ranks may produce gradients in different orders. Step() waits for all of them. A
+/// A hook on each parameter notes that its gradient is accumulated; the last of a bucket submits
+/// it, so communication overlaps the rest of the backward pass, and ranks may produce gradients in
+/// different orders. Step() waits for all of them. A
 /// parameter without a gradient on this rank contributes zeros (so ranks never wait for each
 /// other's unused branches) and receives the others' average, which is zero where nobody had one. A
 /// frozen parameter (requires_grad off) is left alone; parameters may be frozen and unfrozen

@@ -149,7 +149,7 @@ TEST_P(FusedExecutorOnRanks, NeverTouchesPaddingThatIsNotLent) {
     FlatGradients gradients(context.rank());
     const Status status = executor.Execute(gradients.Operations(/*lends=*/false));
     ASSERT_TRUE(status.ok()) << status.message();
-    EXPECT_GT(executor.bytes_packed(), 0U);
+    EXPECT_EQ(executor.bytes_packed() > 0, context.size() > 1);  // alone, nothing is fused
     gradients.ExpectSums(context.size(), FlatGradients::kBetween);
   });
 }

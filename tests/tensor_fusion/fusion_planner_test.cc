@@ -88,6 +88,13 @@ TEST(FusionPlanner, CountsThePaddingOfSmallTensors) {
   EXPECT_EQ(batches[0].packed_bytes, 64U + 128U);
 }
 
+TEST(FusionPlanner, CountsThePaddingOfAGroupsMembers) {
+  ReadyOperation group = Allreduce(3);
+  group.response.request.group_counts = {1, 0, 2};
+  FusionPlanner planner(1024);
+  EXPECT_EQ(planner.Plan(std::vector<ReadyOperation>{group})[0].packed_bytes, 128U);
+}
+
 TEST(FusionPlanner, PlansEveryOperationOnceInOrderAndWithinTheThreshold) {
   std::mt19937 random(1);
   FusionPlanner planner(4096);

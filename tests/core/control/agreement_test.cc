@@ -46,6 +46,21 @@ TEST(Agree, ShapeMismatchNamesTensorRanksExpectedAndGot) {
                                     "all ranks"));
 }
 
+TEST(Agree, MembersOfAGroupMustBeEqual) {
+  Request group = Conv1();
+  group.shape = {6};
+  group.group_counts = {4, 2};
+  EXPECT_EQ(ErrorOf(group,
+                    [](Request& r) {
+                      r.group_counts = {5, 1};
+                    }),
+            Status::Mismatch("tensor 'conv1.weight': rank 0 submitted float32 in a group of [4, 2] "
+                             "elements but rank 1 submitted float32 in a group of [5, 1] elements; "
+                             "shapes must be equal on all ranks"));
+  EXPECT_EQ(ErrorOf(group, [](Request& r) { r.group_counts.clear(); }).code(),
+            StatusCode::kMismatch);
+}
+
 TEST(Agree, EveryFieldMustBeEqual) {
   const auto message = [](OperationKind kind, const std::function<void(Request&)>& change) {
     const Status error = ErrorOf(Conv1(kind), change, 2, 4);

@@ -25,7 +25,11 @@ Request SampleRequest() {
 RequestList SampleRequests() {
   Request scalar;
   scalar.name = "loss";
-  return {.requests = {SampleRequest(), scalar}, .shutdown = true};
+  Request group;
+  group.name = "gradients.0";
+  group.shape = {9};
+  group.group_counts = {4, 0, 5};
+  return {.requests = {SampleRequest(), scalar, group}, .shutdown = true};
 }
 
 ResponseList SampleResponses() {
@@ -84,11 +88,11 @@ TEST(Message, OneListIsNotTakenForTheOther) {
 
 TEST(Message, NamesAForeignFormatVersion) {
   std::vector<std::byte> bytes = Encode(RequestList{});
-  // The version is the only 16-bit field of the root table that is 1; find it by trying.
+  // The version is the only 16-bit field of the root table that is 2; find it by trying.
   bool found = false;
   for (std::size_t at = 8; at + 1 < bytes.size() && !found; ++at) {
     std::vector<std::byte> changed = bytes;
-    if (changed[at] != std::byte{1} || changed[at + 1] != std::byte{0}) continue;
+    if (changed[at] != std::byte{2} || changed[at + 1] != std::byte{0}) continue;
     changed[at] = std::byte{77};
     const Result<RequestList> list = DecodeRequestList(changed);
     found = !list.ok() && list.status().message().find("format version 77") != std::string::npos;
@@ -111,6 +115,19 @@ TEST(Message, RefusesValuesOutOfRange) {
   EXPECT_TRUE(refused([](Request& r) { r.shape = {1LL << 40, 1LL << 40}; }));
   EXPECT_TRUE(refused([](Request& r) { r.shape = {1LL << 40, 1LL << 40, 0}; }));
   EXPECT_TRUE(refused([](Request& r) { r.name = ""; }));
+  const auto group_refused = [&](Shape shape, std::vector<std::int64_t> counts) {
+    return refused([&](Request& r) {
+      r.kind = OperationKind::kAllreduce;
+      r.shape = shape;
+      r.group_counts = counts;
+    });
+  };
+  EXPECT_FALSE(group_refused({3}, {1, 2}));
+  EXPECT_TRUE(group_refused({4}, {1, 2}));
+  EXPECT_TRUE(group_refused({3, 1}, {1, 2}));
+  EXPECT_TRUE(group_refused({1}, {2, -1}));
+  EXPECT_TRUE(group_refused({0}, {INT64_MAX, INT64_MAX, 2}));
+  EXPECT_TRUE(refused([](Request& r) { r.group_counts = {64 * 3 * 7 * 7}; }));
 }
 
 TEST(Message, RefusesExtentsOutOfRange) {

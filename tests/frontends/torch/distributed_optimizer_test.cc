@@ -133,14 +133,17 @@ TEST(DistributedOptimizer, HooksSurviveFlattening) {
   });
 }
 
-TEST(DistributedOptimizer, BucketSizesMayDifferBetweenRanks) {
+class BucketSizes : public testing::TestWithParam<std::size_t> {};
+INSTANTIATE_TEST_SUITE_P(Bytes, BucketSizes, testing::Values(0U, 1U, 150U, 300U, 1U << 20));
+
+TEST_P(BucketSizes, ChangeNothingInTheResult) {
   RunSessions(3, [](Session& session) {
     auto model = TinyModel();
     auto reference = TinyModel();
     SGD sgd(model->parameters(), SGDOptions(0.1));
     SGD serial(reference->parameters(), SGDOptions(0.1));
     DistributedOptimizerOptions options;
-    options.bucket_size_bytes = 150U * session.rank();
+    options.bucket_size_bytes = GetParam();
     DistributedOptimizer optimizer(session, sgd, *model, options);
     for (int step = 0; step < 5; ++step) {
       optimizer.ZeroGrad();
@@ -151,6 +154,18 @@ TEST(DistributedOptimizer, BucketSizesMayDifferBetweenRanks) {
       serial.step();
     }
     EXPECT_LT(LargestDifference(*model, *reference), 1e-14);
+  });
+}
+
+TEST(DistributedOptimizer, BucketSizesThatDifferAreAnErrorOnAllRanks) {
+  RunSessions(2, [](Session& session) {
+    auto model = TinyModel();
+    SGD sgd(model->parameters(), SGDOptions(0.1));
+    DistributedOptimizerOptions options;
+    options.bucket_size_bytes = session.rank() == 0 ? 1U : 1U << 20;
+    DistributedOptimizer optimizer(session, sgd, *model, options);
+    TinyLoss(model, session.rank(), 0).backward();
+    EXPECT_EQ(ThrownCode([&] { optimizer.Step(); }), StatusCode::kMismatch);
   });
 }
 
