@@ -12,8 +12,7 @@ Coordinator::Coordinator(int size, const Config& config, const Clock& clock)
       clock_(clock),
       // A single rank submits and waits: nothing would come to share a list.
       cycle_time_ns_(
-          size == 1 ? 0
-                    : static_cast<std::int64_t>(config.GetReal(Setting::kCycleTimeMs) * 1e6)) {}
+          size == 1 ? 0 : static_cast<std::int64_t>(config.GetReal(Setting::kCycleTimeMs) * 1e6)) {}
 
 Status Coordinator::Add(int rank, RequestList list) {
   const bool had_ready = negotiator_.has_ready();

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -13,6 +12,7 @@
 #include "core/base/strcat.h"
 #include "frontends/torch/error.h"
 #include "frontends/torch/flat_gradients.h"
+#include "frontends/torch/gradient_buckets.h"
 #include "frontends/torch/gradient_hook.h"
 
 namespace ronde {
@@ -35,7 +35,7 @@ struct Parameter {
 // Gradients that travel as one operation.
 struct Bucket {
   std::string operation;             // the name that all ranks know
-  std::vector<std::size_t> members;  // parameters, in the order of FlatGradients
+  std::vector<std::size_t> members;  // parameters, see PlanGradientBuckets
   std::size_t expected = 0;          // members of this step
   std::size_t arrived = 0;           // of those, how many are there
   bool submitted = false;
@@ -71,7 +71,7 @@ struct DistributedOptimizer::Impl {
       : session(session_in), optimizer(optimizer_in), options(std::move(options_in)) {}
 
   void AddParameters(const NamedTensors& named);
-  void MakeBuckets();
+  void MakeBuckets(const std::vector<at::Tensor>& tensors);
   void ArmHooks();
   void OnAccumulated(std::size_t index);
   void SubmitBucket(Bucket& bucket);
@@ -124,34 +124,18 @@ void DistributedOptimizer::Impl::AddParameters(const NamedTensors& named) {
     tensors.push_back(tensor);
     parameter.hook.emplace(tensor, [this, i = parameters.size() - 1] { OnAccumulated(i); });
   }
+  MakeBuckets(tensors);
   if (options.gradient_as_bucket_view) flat = std::make_unique<FlatGradients>(std::move(tensors));
-  MakeBuckets();
   ArmHooks();
 }
 
-// The same on all ranks: read from names, types and sizes alone. In reverse order, which is about
-// that in which a backward pass makes the gradients.
-void DistributedOptimizer::Impl::MakeBuckets() {
-  struct Open {
-    std::size_t bucket;
-    std::size_t bytes;
-  };
-  std::map<at::ScalarType, Open> open;
-  for (std::size_t i = parameters.size(); i-- > 0;) {
-    Parameter& parameter = parameters[i];
-    const at::ScalarType dtype = parameter.tensor.scalar_type();
-    auto found = open.find(dtype);
-    if (found == open.end()) {
-      found = open.emplace(dtype, Open{buckets.size(), 0}).first;
-      buckets.emplace_back();
-    }
-    parameter.bucket = found->second.bucket;
-    buckets[parameter.bucket].members.push_back(i);
-    found->second.bytes += parameter.tensor.nbytes();
-    if (found->second.bytes >= options.bucket_size_bytes) open.erase(found);
-  }
-  for (std::size_t i = 0; i < buckets.size(); ++i) {
-    buckets[i].operation = StrCat(options.name_prefix, "gradients.", i);
+void DistributedOptimizer::Impl::MakeBuckets(const std::vector<at::Tensor>& tensors) {
+  for (std::vector<std::size_t>& members :
+       PlanGradientBuckets(tensors, options.bucket_size_bytes)) {
+    for (const std::size_t index : members) parameters[index].bucket = buckets.size();
+    Bucket& bucket = buckets.emplace_back();
+    bucket.operation = StrCat(options.name_prefix, "gradients.", buckets.size() - 1);
+    bucket.members = std::move(members);
   }
 }
 
