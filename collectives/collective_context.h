@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "collectives/shared/registered_memory.h"
 #include "core/base/clock.h"
 #include "core/base/config.h"
 #include "core/base/status.h"
@@ -27,6 +28,8 @@ class CollectiveContext {
   [[nodiscard]] Transport& transport() { return communicator_.transport(); }
   /// Null where ranks share no memory; spans local(), which is everyone when single_host().
   [[nodiscard]] SharedChannel* shared_channel() { return channel_.get(); }
+  /// Memory that all ranks of a host can reach.
+  [[nodiscard]] RegisteredMemory& registered() { return registered_; }
   /// A deadline for a data wait that starts now (--timeout-s).
   [[nodiscard]] Deadline NewDeadline() const { return Deadline::After(timeout_s_); }
   /// At least `size_bytes` of private scratch, 64-byte aligned, contents undefined; valid until the
@@ -43,6 +46,7 @@ class CollectiveContext {
   Communicator communicator_;
   double timeout_s_;
   std::unique_ptr<SharedChannel> channel_;
+  RegisteredMemory registered_;
   std::unique_ptr<std::byte[]> scratch_;
   std::size_t scratch_bytes_ = 0;
   std::uint64_t shared_bytes_ = 0;

@@ -27,6 +27,20 @@ AllreduceArguments ArgumentsFor(const Request& request) {
   return arguments;
 }
 
+// The same for what runs in the buffers of the request itself.
+AllreduceArguments PlacedArgumentsFor(const Request& request) {
+  AllreduceArguments arguments = ArgumentsFor(request);
+  arguments.input_place = request.input_place;
+  arguments.output_place = request.output_place;
+  return arguments;
+}
+
+std::size_t PackedSizeOf(std::span<const PackedTensor> tensors) {
+  std::size_t packed_bytes = 0;
+  for (const PackedTensor& tensor : tensors) packed_bytes += PackedSize(tensor.size_bytes);
+  return packed_bytes;
+}
+
 // How many of the first `tensors` fit together: at least one.
 std::size_t PieceLength(std::span<const PackedTensor> tensors, std::size_t threshold_bytes) {
   std::size_t count = 1;
@@ -51,7 +65,10 @@ FusedExecutor::FusedExecutor(CollectiveContext& context, Selector selector,
 
 Status FusedExecutor::Execute(std::vector<ReadyOperation> operations) {
   for (const FusionBatch& batch : planner_.Plan(operations)) {
-    RONDE_RETURN_IF_ERROR(RunBatch(operations, batch));
+    if (const Status status = RunBatch(operations, batch); !status.ok()) {
+      context_.registered().Detach();
+      return status;
+    }
     bytes_on_wire_.store(context_.bytes_on_wire(), std::memory_order_relaxed);
     for (const std::uint32_t member : batch.members) {
       operations[member].entry.handle.Complete(Status::Ok());
@@ -86,12 +103,26 @@ Status FusedExecutor::RunFused(std::span<ReadyOperation> operations, const Fusio
   tensors_.clear();
   for (const std::uint32_t member : batch.members) AppendTensors(operations[member]);
   const Request& request = operations[batch.members.front()].response.request;
+  if (batch.members.size() == 1 && request.output_place.registered()) {
+    return RunWhereItLies(request);
+  }
   for (std::span<const PackedTensor> rest(tensors_); !rest.empty();) {
     const std::size_t count = PieceLength(rest, threshold_bytes_);
     RONDE_RETURN_IF_ERROR(RunPiece(request, rest.first(count)));
     rest = rest.subspan(count);
   }
   return Status::Ok();
+}
+
+Status FusedExecutor::RunWhereItLies(const Request& request) {
+  AllreduceArguments arguments = PlacedArgumentsFor(request);
+  arguments.output = FindPacked(tensors_);
+  arguments.input = arguments.output;
+  arguments.count = static_cast<std::int64_t>(PackedSizeOf(tensors_) / SizeOf(request.dtype));
+  if (arguments.output == nullptr) {
+    return Status::Internal(StrCat("group '", request.name, "' does not lie as it was said to"));
+  }
+  return Allreduce(arguments);
 }
 
 Status FusedExecutor::RunPiece(const Request& request, std::span<const PackedTensor> tensors) {
@@ -102,8 +133,7 @@ Status FusedExecutor::RunPiece(const Request& request, std::span<const PackedTen
     arguments.count = static_cast<std::int64_t>(tensors.front().size_bytes / SizeOf(request.dtype));
     return Allreduce(arguments);
   }
-  std::size_t packed_bytes = 0;
-  for (const PackedTensor& tensor : tensors) packed_bytes += PackedSize(tensor.size_bytes);
+  const std::size_t packed_bytes = PackedSizeOf(tensors);
   std::byte* buffer = FindPacked(tensors);
   const bool packs = buffer == nullptr;
   if (packs) {
@@ -124,7 +154,7 @@ Status FusedExecutor::RunAlone(ReadyOperation& operation) {
   const TensorEntry& entry = operation.entry;
   switch (request.kind) {
     case OperationKind::kAllreduce: {
-      AllreduceArguments arguments = ArgumentsFor(request);
+      AllreduceArguments arguments = PlacedArgumentsFor(request);
       arguments.input = entry.input.data;
       arguments.output = entry.output.data;
       return Allreduce(arguments);
@@ -137,6 +167,8 @@ Status FusedExecutor::RunAlone(ReadyOperation& operation) {
       return Barrier(context_);
     case OperationKind::kModelAverage:
       return AverageModel(operation);
+    case OperationKind::kAllocate:
+      return Allocate(operation);
   }
   return Status::Internal(
       StrCat("operation '", request.name, "' is of unknown kind ", static_cast<int>(request.kind)));
@@ -167,13 +199,21 @@ Status FusedExecutor::Gather(ReadyOperation& operation) {
   return Allgatherv(context_, operation.entry.input.data, result.gathered.data(), rank_bytes_);
 }
 
+Status FusedExecutor::Allocate(ReadyOperation& operation) {
+  const auto size_bytes = static_cast<std::size_t>(operation.response.request.shape[0]);
+  RONDE_ASSIGN_OR_RETURN(operation.entry.handle.mutable_result().memory,
+                         context_.registered().Allocate(context_.communicator().local().transport(),
+                                                        size_bytes, context_.NewDeadline()));
+  return Status::Ok();
+}
+
 Status FusedExecutor::AverageModel(const ReadyOperation& operation) {
   const Request& request = operation.response.request;
   void* parameters = operation.entry.output.data;
   if (SizeOf(request.dtype) == 2) {
     return AverageWidened(request, static_cast<std::byte*>(parameters));
   }
-  AllreduceArguments arguments = ArgumentsFor(request);
+  AllreduceArguments arguments = PlacedArgumentsFor(request);
   arguments.input = parameters;
   arguments.output = parameters;
   arguments.op = ReduceOp::kAverage;

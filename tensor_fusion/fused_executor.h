@@ -18,8 +18,10 @@ namespace ronde {
 /// batch. A batch of one runs from its input to its output without copies, and one that lies in
 /// memory as it would be packed (see FindPacked) is reduced where it lies. A group that is above
 /// the threshold runs in pieces within it. Model averages run in place; 16-bit ones are summed in
-/// float32. Does not allocate in the steady state (allgather's results excepted). Thread rule:
-/// engine-only, except bytes_on_wire() and bytes_packed().
+/// float32. After a
+/// failure, registered memory is detached from the peers. Does not allocate in the steady state
+/// (allgather's results excepted). Thread rule: engine-only, except bytes_on_wire() and
+/// bytes_packed().
 class FusedExecutor final : public Executor {
  public:
   /// `context` must outlive the executor.
@@ -40,10 +42,13 @@ class FusedExecutor final : public Executor {
   Status RunBatch(std::span<ReadyOperation> operations, const FusionBatch& batch);
   Status RunFused(std::span<ReadyOperation> operations, const FusionBatch& batch);
   void AppendTensors(const ReadyOperation& operation);
+  /// Allreduces tensors_, which lie as they would be packed in registered memory of all ranks.
+  Status RunWhereItLies(const Request& request);
   /// Allreduces `tensors`, all of the kind of `request`, as one.
   Status RunPiece(const Request& request, std::span<const PackedTensor> tensors);
   Status RunAlone(ReadyOperation& operation);
   Status Gather(ReadyOperation& operation);
+  Status Allocate(ReadyOperation& operation);
   Status AverageModel(const ReadyOperation& operation);
   /// Sums 16-bit values in float32, through a staging buffer of bounded size.
   Status AverageWidened(const Request& request, std::byte* parameters);

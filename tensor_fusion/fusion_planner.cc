@@ -18,6 +18,14 @@ std::size_t PackedBytes(const Request& request) {
   return packed_bytes;
 }
 
+// In registered memory nothing is copied: from a certain size on that is worth more than sharing
+// an operation, for which it would have to be packed.
+bool RunsInPlaceOfMemory(const Request& request) {
+  constexpr std::size_t kAtLeastBytes = 16 << 10;
+  return request.input_place.registered() && request.output_place.registered() &&
+         PayloadBytes(request) >= kAtLeastBytes;
+}
+
 bool SameKind(const Request& a, const Request& b) {
   return a.dtype == b.dtype && a.op == b.op && a.prescale == b.prescale &&
          a.postscale == b.postscale;
@@ -55,7 +63,8 @@ std::uint32_t FusionPlanner::DraftFor(std::span<const ReadyOperation> operations
                                       std::uint32_t position) {
   const Request& request = operations[position].response.request;
   const std::size_t size_bytes = PayloadBytes(request);
-  if (request.kind != OperationKind::kAllreduce || size_bytes > threshold_bytes_) {
+  if (request.kind != OperationKind::kAllreduce || size_bytes > threshold_bytes_ ||
+      RunsInPlaceOfMemory(request)) {
     return NewDraft(position);
   }
   for (std::uint32_t& open : open_) {

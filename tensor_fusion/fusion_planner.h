@@ -20,9 +20,10 @@ struct FusionBatch {
 /// the threshold, so it is equal on all ranks; nothing rank-local is read.
 ///
 /// An allreduce joins the open batch of its kind when the batch stays within the threshold, else it
-/// opens the next one; operations in between do not matter. A tensor above the threshold and every
-/// other kind of operation travels alone. Batches run in the order of their first members.
-/// Cost: O(operations x open kinds). Thread rule: engine-only; the storage is reused.
+/// opens the next one; operations in between do not matter. A tensor above the threshold, one of
+/// some size in registered memory and every other kind of operation travel alone. Batches run in
+/// the order of their first members. Cost: O(operations x open kinds). Thread rule: engine-only;
+/// the storage is reused.
 class FusionPlanner {
  public:
   explicit FusionPlanner(std::size_t threshold_bytes) : threshold_bytes_(threshold_bytes) {}

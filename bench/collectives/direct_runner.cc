@@ -29,6 +29,11 @@ std::string DirectRunner::AlgorithmFor(const AllreduceArguments& arguments) {
   return algorithm.ok() ? std::string(algorithm.value()->name()) : "none";
 }
 
+Result<std::shared_ptr<std::byte>> DirectRunner::AllocateRegistered(std::size_t size_bytes) {
+  return context_->registered().Allocate(context_->communicator().local().transport(), size_bytes,
+                                         context_->NewDeadline());
+}
+
 Status DirectRunner::Max(std::vector<double>& values) { return Reduce(values, ReduceOp::kMax); }
 
 Status DirectRunner::Sum(std::vector<double>& values) { return Reduce(values, ReduceOp::kSum); }

@@ -31,6 +31,12 @@ class DirectRunner final : public AllreduceRunner {
   void End() override {}
   [[nodiscard]] std::string AlgorithmFor(const AllreduceArguments& arguments) override;
 
+  /// Collective: memory that all ranks of a host have mapped.
+  [[nodiscard]] Result<std::shared_ptr<std::byte>> AllocateRegistered(std::size_t size_bytes);
+  [[nodiscard]] MemoryPlace Find(const void* data, std::size_t size_bytes) const {
+    return context_->registered().Find(data, size_bytes);
+  }
+
   /// Collective: elementwise maximum (or sum) over ranks, in place.
   Status Max(std::vector<double>& values);
   Status Sum(std::vector<double>& values);

@@ -31,6 +31,7 @@ Status TimeCalls(AllreduceRunner& runner, const AllreduceArguments& arguments, i
 struct Row {
   std::string collective;
   std::string path;
+  std::string buffers;
   std::string algorithm;
   std::int64_t size_bytes = 0;
   std::int64_t count = 0;

@@ -23,6 +23,7 @@ struct RawOptions {
   std::string ops = "sum";
   std::string check = "1";
   std::string path = "direct";
+  std::string buffers = "private";
   std::string peers;
   std::string json;
 };
@@ -114,6 +115,11 @@ Status Interpret(const RawOptions& raw, bool json_given, BenchOptions& options) 
   RONDE_RETURN_IF_ERROR(ParseJson(raw, json_given, options));
   options.check = raw.check != "0";
   options.engine_path = raw.path == "engine";
+  options.registered_buffers = raw.buffers == "registered";
+  if (options.registered_buffers && options.engine_path) {
+    return Status::InvalidArgument(
+        "--buffers registered: an engine has registered memory of its own; use --path direct");
+  }
   return Status::Ok();
 }
 
@@ -167,6 +173,10 @@ ParsedOptions ParseBenchOptions(int argc, char** argv, Config& config) {
       ->group(measurement);
   app.add_option("--path", raw.path, "the algorithm bare, or by name through the engine")
       ->check(CLI::IsMember({"direct", "engine"}))
+      ->group(measurement);
+  app.add_option("--buffers", raw.buffers,
+                 "ordinary memory, or memory that all ranks of a host have mapped")
+      ->check(CLI::IsMember({"private", "registered"}))
       ->group(measurement);
   app.add_option("--peers", raw.peers, "libraries timed in turn with Ronde, comma-separated: mpi")
       ->group(measurement);

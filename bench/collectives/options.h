@@ -22,6 +22,7 @@ struct BenchOptions {
   std::vector<ReduceOp> ops;
   bool check = true;
   bool engine_path = false;
+  bool registered_buffers = false;
   std::vector<std::string> peers;
   /// Unset: table. "-": JSON Lines on stdout in place of the table. Else: a file beside the table.
   std::optional<std::string> json;

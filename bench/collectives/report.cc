@@ -32,11 +32,12 @@ nlohmann::ordered_json TimingJson(const Row& row, const Timing& timing) {
 }  // namespace
 
 std::string TableHeading(const BenchOptions& options, int ranks) {
-  std::string text = StrCat("# ronde-bench ", VersionString(), " ", options.collective, ", ", ranks,
-                            ranks == 1 ? " rank" : " ranks", ", path ",
-                            options.engine_path ? "engine" : "direct", ", private buffers, ",
-                            options.iterations, " samples after ", options.warmup_iterations,
-                            " warm-up calls; times are means of the maximum over ranks\n");
+  std::string text =
+      StrCat("# ronde-bench ", VersionString(), " ", options.collective, ", ", ranks,
+             ranks == 1 ? " rank" : " ranks", ", path ", options.engine_path ? "engine" : "direct",
+             ", ", options.registered_buffers ? "registered" : "private", " buffers, ",
+             options.iterations, " samples after ", options.warmup_iterations,
+             " warm-up calls; times are means of the maximum over ranks\n");
   std::string groups = Format("# %68s %35s", "out-of-place", "in-place");
   std::string names = Format("# %11s %11s %9s %7s %18s %9s %7s %7s %6s %9s %7s %7s %6s", "size",
                              "count", "type", "redop", "algorithm", "time", "algbw", "busbw",
@@ -78,7 +79,7 @@ std::string JsonLine(const Row& row) {
   nlohmann::ordered_json json = {{"collective", row.collective}, {"size_bytes", row.size_bytes},
                                  {"count", row.count},           {"dtype", Name(row.dtype)},
                                  {"op", Name(row.op)},           {"ranks", row.ranks},
-                                 {"buffers", "private"},         {"path", row.path},
+                                 {"buffers", row.buffers},       {"path", row.path},
                                  {"algorithm", row.algorithm}};
   json.update(TimingJson(row, row.timing[0]));
   json["wrong"] = row.checked ? nlohmann::ordered_json(row.wrong[0]) : nlohmann::ordered_json();

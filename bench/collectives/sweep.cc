@@ -16,11 +16,7 @@ namespace {
 // Contenders take turns in this many rounds.
 constexpr int kRounds = 5;
 
-// Ordinary malloc'd memory, as a user of any of these libraries has it.
-struct FreeDeleter {
-  void operator()(void* pointer) const { std::free(pointer); }
-};
-using Buffer = std::unique_ptr<void, FreeDeleter>;
+using Buffer = std::shared_ptr<std::byte>;
 
 struct Contender {
   AllreduceRunner* runner;
@@ -43,6 +39,7 @@ class Sweeper {
     Row row;
     row.collective = options_.collective;
     row.path = options_.engine_path ? "engine" : "direct";
+    row.buffers = options_.registered_buffers ? "registered" : "private";
     row.dtype = dtype;
     row.op = op;
     row.ranks = direct_.size();
@@ -65,15 +62,21 @@ class Sweeper {
  private:
   Status Allocate(const Row& row) {
     const auto bytes = static_cast<std::size_t>(row.size_bytes);
-    input_.reset(std::malloc(bytes));
-    output_.reset(std::malloc(bytes));
-    if (!input_ || !output_) {
-      return Status::Unavailable(
-          StrCat("no memory for two buffers of ", bytes, " bytes; choose a smaller -e"));
-    }
+    RONDE_ASSIGN_OR_RETURN(input_, AllocateBuffer(bytes));
+    RONDE_ASSIGN_OR_RETURN(output_, AllocateBuffer(bytes));
     FillPattern(input_.get(), row.count, row.dtype, row.op, direct_.rank());
     std::memcpy(output_.get(), input_.get(), bytes);
     return Status::Ok();
+  }
+
+  Result<Buffer> AllocateBuffer(std::size_t size_bytes) {
+    if (options_.registered_buffers) return direct_.AllocateRegistered(size_bytes);
+    // Ordinary malloc'd memory, as a user of any of these libraries has it.
+    Buffer buffer(static_cast<std::byte*>(std::malloc(size_bytes)),
+                  [](std::byte* memory) { std::free(memory); });
+    if (buffer != nullptr) return buffer;
+    return Status::Unavailable(
+        StrCat("no memory for two buffers of ", size_bytes, " bytes; choose a smaller -e"));
   }
 
   [[nodiscard]] AllreduceArguments Arguments(const Row& row, bool in_place) const {
@@ -83,6 +86,9 @@ class Sweeper {
     arguments.count = row.count;
     arguments.dtype = row.dtype;
     arguments.op = row.op;
+    const auto size_bytes = static_cast<std::size_t>(row.size_bytes);
+    arguments.input_place = direct_.Find(arguments.input, size_bytes);
+    arguments.output_place = direct_.Find(arguments.output, size_bytes);
     return arguments;
   }
 

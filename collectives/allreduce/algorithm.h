@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "collectives/collective_context.h"
+#include "core/base/memory_place.h"
 #include "core/base/status.h"
 #include "core/base/types.h"
 
@@ -22,6 +23,9 @@ struct AllreduceArguments {
   ReduceOp op = ReduceOp::kSum;
   double prescale = 1;
   double postscale = 1;
+  /// Where input and output lie, if that is the same place on all ranks.
+  MemoryPlace input_place = {};
+  MemoryPlace output_place = {};
 };
 
 /// What an element's order of additions depends on, from the loosest promise to the strictest.

@@ -44,6 +44,7 @@ class MappedRegion final : public Region {
   [[nodiscard]] std::byte* data() const override { return data_; }
   [[nodiscard]] std::size_t size_bytes() const override { return size_bytes_; }
   [[nodiscard]] RegionToken token() const override { return token_; }
+  void Detach() override;
 
  private:
   FileDescriptor file_;  // open in the owner, so that peers find it; empty in a peer
@@ -51,6 +52,18 @@ class MappedRegion final : public Region {
   std::size_t size_bytes_;
   RegionToken token_;
 };
+
+// By way of a copy, so that at no time are the addresses without memory. Where there is none for
+// the copy the peers' pages stay: the job has failed already, and losing its data would be worse.
+void MappedRegion::Detach() {
+  const std::size_t length = std::max<std::size_t>(size_bytes_, 1);
+  void* copy = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (copy == MAP_FAILED) return;
+  std::memcpy(copy, data_, size_bytes_);
+  if (mremap(copy, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, data_) == MAP_FAILED) {
+    munmap(copy, length);
+  }
+}
 
 // Token: process id, descriptor, and the file's identity, because ids can be reused.
 struct TokenParts {

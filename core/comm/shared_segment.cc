@@ -67,6 +67,7 @@ Result<SharedSegment> SharedSegment::Create(Transport& transport, std::size_t si
   RONDE_RETURN_IF_ERROR(Outcome(reports));
 
   SharedSegment segment;
+  segment.rank_ = rank;
   for (int peer = 0; peer < transport.size(); ++peer) {
     if (peer == rank) {
       segment.parts_.push_back(std::move(own).value());

@@ -20,11 +20,14 @@ class SharedSegment {
 
   /// Where this process sees the part of `rank`. Zero-filled at creation.
   [[nodiscard]] std::byte* part(int rank) const { return parts_[rank]->data(); }
+  /// See Region::Detach, for this rank's own part.
+  void Detach() { parts_[rank_]->Detach(); }
   [[nodiscard]] std::size_t size_bytes() const { return parts_.front()->size_bytes(); }
 
  private:
   SharedSegment() = default;
   std::vector<std::unique_ptr<Region>> parts_;
+  int rank_ = 0;
 };
 
 }  // namespace ronde

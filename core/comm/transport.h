@@ -33,6 +33,9 @@ class Region {
   [[nodiscard]] virtual std::byte* data() const = 0;
   [[nodiscard]] virtual std::size_t size_bytes() const = 0;
   [[nodiscard]] virtual RegionToken token() const = 0;  ///< meaningful for the owner's region
+  /// Replaces this process's view by private pages with the same contents at the same address:
+  /// what peers write from now on is not seen. Where ranks share an address space: nothing.
+  virtual void Detach() {}
 };
 
 /// Point-to-point communication inside one group of ranks. Knows nothing of reduction.

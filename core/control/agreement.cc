@@ -140,6 +140,15 @@ Status GatherExtents(const std::vector<Request>& requests, std::vector<std::int6
   return Validate(gathered);
 }
 
+/// Where a buffer lies is each rank's own affair; it counts where all of them did the same.
+void KeepCommonPlaces(std::vector<Request>& requests) {
+  Request& first = requests.front();
+  for (const Request& request : requests) {
+    if (request.input_place != first.input_place) first.input_place = {};
+    if (request.output_place != first.output_place) first.output_place = {};
+  }
+}
+
 }  // namespace
 
 Response Agree(std::vector<Request> requests) {
@@ -150,6 +159,7 @@ Response Agree(std::vector<Request> requests) {
     response.error = GatherExtents(requests, response.rank_extents);
     if (!response.error.ok()) response.rank_extents.clear();
   }
+  KeepCommonPlaces(requests);
   response.request = std::move(requests.front());
   return response;
 }

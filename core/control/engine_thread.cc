@@ -20,7 +20,7 @@ bool NamesItsRank(std::string_view message) {
 }
 
 std::uint64_t PayloadBytes(const Request& request) {
-  if (request.kind == OperationKind::kBarrier) return 0;
+  if (request.kind == OperationKind::kBarrier || request.kind == OperationKind::kAllocate) return 0;
   return static_cast<std::uint64_t>(ElementCount(request.shape)) * SizeOf(request.dtype);
 }
 

@@ -21,6 +21,8 @@ struct OperationResult {
   std::vector<std::byte> gathered;
   Shape gathered_shape;
   std::vector<std::int64_t> rank_extents;
+  /// Allocation: the registered memory.
+  std::shared_ptr<std::byte> memory;
 };
 
 /// The caller's future of one operation. Copies share one state (shared_ptr: the engine completes

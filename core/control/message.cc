@@ -16,7 +16,7 @@ using flatbuffers::FlatBufferBuilder;
 using flatbuffers::Offset;
 
 constexpr std::array<std::string_view, kOperationKindCount> kKindNames = {
-    "allreduce", "broadcast", "allgather", "barrier", "model average"};
+    "allreduce", "broadcast", "allgather", "barrier", "model average", "allocation"};
 
 Offset<wire::Request> Pack(FlatBufferBuilder& builder, const Request& request) {
   const auto name = builder.CreateString(request.name);
@@ -24,10 +24,15 @@ Offset<wire::Request> Pack(FlatBufferBuilder& builder, const Request& request) {
   // Absent where there is no group: most requests have none.
   const auto group = request.group_counts.empty() ? 0 : builder.CreateVector(request.group_counts);
   const wire::Window window(request.window.period, request.window.origin, request.window.step);
+  // The same: absent for buffers in ordinary memory.
+  const wire::Place input(request.input_place.block, request.input_place.offset);
+  const wire::Place output(request.output_place.block, request.output_place.offset);
   return wire::CreateRequest(builder, static_cast<std::uint8_t>(request.kind), name,
                              static_cast<std::uint8_t>(request.dtype),
                              static_cast<std::uint8_t>(request.op), shape, request.root,
-                             request.prescale, request.postscale, &window, group);
+                             request.prescale, request.postscale, &window, group,
+                             request.input_place.registered() ? &input : nullptr,
+                             request.output_place.registered() ? &output : nullptr);
 }
 
 Offset<wire::Response> Pack(FlatBufferBuilder& builder, const Response& response) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/memory_place.h"
 #include "core/base/status.h"
 #include "core/base/types.h"
 
@@ -18,6 +19,7 @@ enum class OperationKind : std::uint8_t {
   kAllgather = 2,
   kBarrier = 3,
   kModelAverage = 4,
+  kAllocate = 5,  ///< registered memory of shape [bytes]
 };
 [[nodiscard]] std::string_view Name(OperationKind kind);
 
@@ -44,6 +46,10 @@ struct Request {
   double prescale = 1;
   double postscale = 1;
   AverageWindow window;
+  /// Where the buffers lie, if in registered memory; a group's first member, if all of it lies as
+  /// it would be packed. In a response: kept where all ranks said the same.
+  MemoryPlace input_place;
+  MemoryPlace output_place;
 
   friend bool operator==(const Request&, const Request&) = default;
 };

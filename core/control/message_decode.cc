@@ -32,6 +32,10 @@ std::vector<std::int64_t> ReadVector(const flatbuffers::Vector<std::int64_t>* fr
   return values;
 }
 
+MemoryPlace ReadPlace(const wire::Place* from) {
+  return from == nullptr ? MemoryPlace() : MemoryPlace{from->block(), from->offset()};
+}
+
 Result<Request> Unpack(const wire::Request& from) {
   Request request;
   RONDE_RETURN_IF_ERROR(ReadEnum(from.kind(), kOperationKindCount, "operation kind", request.kind));
@@ -40,6 +44,8 @@ Result<Request> Unpack(const wire::Request& from) {
   request.name = from.name()->str();
   request.shape = ReadVector(from.shape());
   request.group_counts = ReadVector(from.group_counts());
+  request.input_place = ReadPlace(from.input_place());
+  request.output_place = ReadPlace(from.output_place());
   request.root = from.root();
   request.prescale = from.prescale();
   request.postscale = from.postscale();

@@ -49,6 +49,15 @@ struct Session::Parts {
                  static_cast<std::size_t>(config.GetInteger(Setting::kFusionThresholdBytes))),
         engine(*transport, executor, config, clock) {}
 
+  void SetPlaces(const TensorView& input, const TensorView& output, Request& request) const {
+    if (!Validate(request).ok()) return;  // its size cannot be taken; the engine says why
+    request.input_place = context->registered().Find(input.data, input.size_bytes());
+    request.output_place = context->registered().Find(output.data, output.size_bytes());
+  }
+  // Of a group that lies as it would be packed.
+  [[nodiscard]] MemoryPlace PlaceOf(const std::vector<GroupMember>& group,
+                                    const Request& request) const;
+
   const Config config;
   SteadyClock clock;
   std::unique_ptr<Transport> transport;
@@ -57,8 +66,25 @@ struct Session::Parts {
   Engine engine;
   // Relaxed: only the values matter; callers on one thread see them ascend.
   std::atomic<std::uint64_t> agreements{0};
+  std::atomic<std::uint64_t> allocations{0};
   int exceptions_at_creation = std::uncaught_exceptions();
 };
+
+MemoryPlace Session::Parts::PlaceOf(const std::vector<GroupMember>& group,
+                                    const Request& request) const {
+  // Most groups do not begin in registered memory, and no list is made of them.
+  if (!context->registered().Find(group.front().output, 1).registered()) return {};
+  std::vector<PackedTensor> tensors;
+  tensors.reserve(group.size());
+  std::size_t packed_bytes = 0;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const std::size_t size_bytes =
+        static_cast<std::size_t>(request.group_counts[i]) * SizeOf(request.dtype);
+    tensors.push_back({group[i].input, group[i].output, size_bytes, group[i].padding_bytes});
+    packed_bytes += PackedSize(size_bytes);
+  }
+  return context->registered().Find(FindPacked(tensors), packed_bytes);
+}
 
 Session::Session() = default;
 
@@ -104,6 +130,18 @@ int Session::cross_rank() const { return parts_->context->communicator().cross()
 int Session::cross_size() const { return parts_->context->communicator().cross().size(); }
 const Config& Session::config() const { return parts_->config; }
 
+Result<std::shared_ptr<std::byte>> Session::Allocate(std::size_t size_bytes) {
+  const std::uint64_t number = parts_->allocations.fetch_add(1, std::memory_order_relaxed);
+  Request request;
+  request.kind = OperationKind::kAllocate;
+  request.name = StrCat("ronde.memory.", number);
+  request.dtype = DataType::kUInt8;
+  request.shape = {static_cast<std::int64_t>(size_bytes)};
+  const Handle handle = parts_->engine.Enqueue(std::move(request), TensorView(), TensorView());
+  RONDE_RETURN_IF_ERROR(handle.Wait());
+  return handle.result().memory;
+}
+
 Handle Session::AllreduceAsync(const std::string& name, TensorView input, TensorView output,
                                AllreduceOptions options) {
   const Status valid = CheckAllreduce(name, input, output, options.op);
@@ -116,6 +154,7 @@ Handle Session::AllreduceAsync(const std::string& name, TensorView input, Tensor
   request.shape = input.shape;
   request.prescale = options.prescale;
   request.postscale = options.postscale;
+  parts_->SetPlaces(input, output, request);
   return parts_->engine.Enqueue(std::move(request), std::move(input), std::move(output));
 }
 
@@ -144,6 +183,7 @@ Handle Session::GroupedAllreduceAsync(const std::string& name,
           StrCat("tensor '", name, "': a group of more elements than 63 bits count")));
     }
   }
+  request.input_place = request.output_place = parts_->PlaceOf(group, request);
   return parts_->engine.Enqueue(std::move(request), std::move(group));
 }
 
@@ -199,6 +239,7 @@ Handle Session::AverageModelAsync(const std::string& name, TensorView parameters
   request.op = ReduceOp::kAverage;
   request.shape = parameters.shape;
   request.window = {schedule.period, schedule.origin, step};
+  parts_->SetPlaces(parameters, parameters, request);
   return parts_->engine.Enqueue(std::move(request), parameters, parameters);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -64,6 +65,13 @@ class Session {
   [[nodiscard]] int cross_rank() const;
   [[nodiscard]] int cross_size() const;
   [[nodiscard]] const Config& config() const;
+
+  /// Collective, with the same size on all ranks: memory that collectives reach on every rank of a
+  /// host, so that they copy nothing in or out. Zero-filled and page-aligned; lives as long as the
+  /// pointer, the session's end included. Buffers that lie at the same place on all ranks gain from
+  /// it, others are ordinary memory. Where ranks cannot share memory, all of it is.
+  /// Errors: kMismatch, kUnavailable (no memory), the session's failure.
+  [[nodiscard]] Result<std::shared_ptr<std::byte>> Allocate(std::size_t size_bytes);
 
   /// output[i] = reduce over ranks of input[i]; output may be input. Equal dtype and shape on all
   /// ranks, else every rank's handle reports the same kMismatch and the job goes on.

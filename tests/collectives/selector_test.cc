@@ -27,7 +27,7 @@ TEST(Selector, NamesFlagValueAndChoicesForAnUnknownAlgorithm) {
   EXPECT_THAT(selector.status().message(), HasSubstr("--allreduce-algorithm"));
   EXPECT_THAT(selector.status().message(), HasSubstr("'rings'"));
   EXPECT_THAT(selector.status().message(),
-              HasSubstr("auto, shared_memory, recursive_doubling, ring"));
+              HasSubstr("auto, push_two_shot, shared_memory, recursive_doubling, ring"));
 }
 
 TEST(Selector, RefusesANamedAlgorithmThatIsNotReproducible) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -21,7 +21,8 @@ std::string Describe(CollectiveContext& context, const AllreduceAlgorithm& algor
                      const AllreduceCase& test) {
   return StrCat(algorithm.name(), ", ", context.size(), " ranks, rank ", context.rank(), ": ",
                 test.count, " ", Name(test.dtype), " ", Name(test.op),
-                test.in_place ? " in place" : "", " x", test.prescale, " x", test.postscale, ": ");
+                test.in_place ? " in place" : "", test.registered ? " registered" : "", " x",
+                test.prescale, " x", test.postscale, ": ");
 }
 
 double ApplyFloat(ReduceOp op, double a, double b) {
@@ -111,28 +112,78 @@ Status CheckSameBits(CollectiveContext& context, std::span<const std::byte> resu
   return Status::Ok();
 }
 
-Status RunCase(CollectiveContext& context, const AllreduceAlgorithm& algorithm,
-               const AllreduceCase& test, const Buffer& input, Buffer* output) {
-  *output = test.in_place ? input : Buffer(input.size(), std::byte{0x5a});
-  return algorithm.Run(context, {.input = test.in_place ? output->data() : input.data(),
-                                 .output = output->data(),
-                                 .count = test.count,
-                                 .dtype = test.dtype,
-                                 .op = test.op,
-                                 .prescale = test.prescale,
-                                 .postscale = test.postscale});
+// Runs elements [begin, begin + count) of a case.
+Status RunPart(CollectiveContext& context, const AllreduceAlgorithm& algorithm,
+               const AllreduceCase& test, std::int64_t begin, std::int64_t count,
+               const std::byte* input, std::byte* output) {
+  const std::size_t offset = static_cast<std::size_t>(begin) * SizeOf(test.dtype);
+  const std::size_t size_bytes = static_cast<std::size_t>(count) * SizeOf(test.dtype);
+  AllreduceArguments arguments = {.input = (test.in_place ? output : input) + offset,
+                                  .output = output + offset,
+                                  .count = count,
+                                  .dtype = test.dtype,
+                                  .op = test.op,
+                                  .prescale = test.prescale,
+                                  .postscale = test.postscale};
+  arguments.input_place = context.registered().Find(arguments.input, size_bytes);
+  arguments.output_place = context.registered().Find(arguments.output, size_bytes);
+  return algorithm.Run(context, arguments);
 }
+
+// The input and output of a case, in registered memory where the case says so, and there at an odd
+// place.
+class Operands {
+ public:
+  static Result<Operands> Create(CollectiveContext& context, const AllreduceCase& test,
+                                 const Buffer& input) {
+    Operands operands(input.size(), test.registered ? SizeOf(test.dtype) * (test.seed % 5) : 0);
+    for (auto* memory : {&operands.input_, &operands.output_}) {
+      const std::size_t size_bytes = operands.skipped_ + input.size();
+      if (test.registered) {
+        Transport& local = context.communicator().local().transport();
+        RONDE_ASSIGN_OR_RETURN(
+            *memory, context.registered().Allocate(local, size_bytes, context.NewDeadline()));
+      } else {
+        *memory = std::shared_ptr<std::byte>(new std::byte[size_bytes + 1],
+                                             std::default_delete<std::byte[]>());
+      }
+    }
+    std::copy(input.begin(), input.end(), operands.input());
+    if (test.in_place) {
+      std::copy(input.begin(), input.end(), operands.output());
+    } else {
+      std::fill_n(operands.output(), input.size(), std::byte{0x5a});
+    }
+    return operands;
+  }
+
+  [[nodiscard]] std::byte* input() const { return input_.get() + skipped_; }
+  [[nodiscard]] std::byte* output() const { return output_.get() + skipped_; }
+  [[nodiscard]] Buffer result() const { return {output(), output() + size_bytes_}; }
+  [[nodiscard]] bool HasInput(const Buffer& expected) const {
+    return std::equal(expected.begin(), expected.end(), input());
+  }
+
+ private:
+  Operands(std::size_t size_bytes, std::size_t skipped)
+      : size_bytes_(size_bytes), skipped_(skipped) {}
+  std::size_t size_bytes_;
+  std::size_t skipped_;
+  std::shared_ptr<std::byte> input_;
+  std::shared_ptr<std::byte> output_;
+};
 
 }  // namespace
 
 Status CheckAllreduce(CollectiveContext& context, const AllreduceAlgorithm& algorithm,
                       const AllreduceCase& test) {
   const Buffer input = MakeInput(test.dtype, test.count, test.seed, context.rank());
-  const Buffer before = input;
-  Buffer output;
-  const Status ran = RunCase(context, algorithm, test, input, &output);
+  RONDE_ASSIGN_OR_RETURN(const Operands operands, Operands::Create(context, test, input));
+  const Status ran =
+      RunPart(context, algorithm, test, 0, test.count, operands.input(), operands.output());
+  const Buffer output = operands.result();
   std::string wrong = ran.ok() ? "" : ran.ToString();
-  if (wrong.empty() && input != before) wrong = "the input was overwritten";
+  if (wrong.empty() && !operands.HasInput(input)) wrong = "the input was overwritten";
   if (wrong.empty()) {
     const Status same = CheckSameBits(context, output);
     if (!same.ok()) wrong = same.message();
@@ -145,27 +196,27 @@ Status CheckAllreduce(CollectiveContext& context, const AllreduceAlgorithm& algo
 }
 
 Status CheckOffsetIndependence(CollectiveContext& context, const AllreduceAlgorithm& algorithm,
-                               DataType dtype) {
-  const AllreduceCase test = {
-      .count = 5003, .dtype = dtype, .op = ReduceOp::kAverage, .prescale = 0.3, .seed = 77};
+                               DataType dtype, bool registered) {
+  const AllreduceCase test = {.count = 5003,
+                              .dtype = dtype,
+                              .op = ReduceOp::kAverage,
+                              .registered = registered,
+                              .prescale = 0.3,
+                              .seed = 77};
   const Buffer input = MakeInput(dtype, test.count, test.seed, context.rank());
-  Buffer whole;
-  RONDE_RETURN_IF_ERROR(RunCase(context, algorithm, test, input, &whole));
-  Buffer pieces(input.size());
+  RONDE_ASSIGN_OR_RETURN(const Operands whole, Operands::Create(context, test, input));
+  RONDE_RETURN_IF_ERROR(
+      RunPart(context, algorithm, test, 0, test.count, whole.input(), whole.output()));
+  RONDE_ASSIGN_OR_RETURN(const Operands pieces, Operands::Create(context, test, input));
   std::int64_t begin = 0;
   for (std::uint64_t piece = 0; begin < test.count; ++piece) {
     const auto wanted = static_cast<std::int64_t>(1 + Mix(5, 0, piece) % 900);
     const std::int64_t count = std::min(wanted, test.count - begin);
-    const std::size_t offset = static_cast<std::size_t>(begin) * SizeOf(dtype);
-    RONDE_RETURN_IF_ERROR(algorithm.Run(context, {.input = input.data() + offset,
-                                                  .output = pieces.data() + offset,
-                                                  .count = count,
-                                                  .dtype = dtype,
-                                                  .op = test.op,
-                                                  .prescale = test.prescale}));
+    RONDE_RETURN_IF_ERROR(
+        RunPart(context, algorithm, test, begin, count, pieces.input(), pieces.output()));
     begin += count;
   }
-  if (pieces == whole) return Status::Ok();
+  if (pieces.result() == whole.result()) return Status::Ok();
   return Status::Internal(Describe(context, algorithm, test) + "other bits when cut into pieces");
 }
 
@@ -192,19 +243,38 @@ std::vector<AllreduceCase> AllreduceCases(const std::vector<std::int64_t>& count
   return cases;
 }
 
+namespace {
+
+Status CheckAlgorithm(CollectiveContext& context, const AllreduceAlgorithm& algorithm,
+                      const std::vector<std::int64_t>& counts, bool registered) {
+  const auto supports = [&](std::int64_t count, DataType dtype, ReduceOp op) {
+    const MemoryPlace place = {.block = registered ? 1 : 0};
+    return algorithm.Supports(
+        context,
+        {.count = count, .dtype = dtype, .op = op, .input_place = place, .output_place = place});
+  };
+  for (AllreduceCase test : AllreduceCases(counts)) {
+    test.registered = registered;
+    if (!supports(test.count, test.dtype, test.op)) continue;
+    RONDE_RETURN_IF_ERROR(CheckAllreduce(context, algorithm, test));
+  }
+  if (algorithm.order(context.size()) == ReductionOrder::kOffsetDependent) return Status::Ok();
+  for (int type = 0; type <= static_cast<int>(DataType::kFloat64); ++type) {
+    const auto dtype = static_cast<DataType>(type);
+    if (!supports(1, dtype, ReduceOp::kAverage)) continue;
+    RONDE_RETURN_IF_ERROR(CheckOffsetIndependence(context, algorithm, dtype, registered));
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
 Status CheckAllAlgorithms(CollectiveContext& context, const std::vector<std::int64_t>& counts) {
+  const AllreduceArguments anything = {.count = 1};
   for (const AllreduceAlgorithm* algorithm : AllreduceAlgorithms()) {
-    for (const AllreduceCase& test : AllreduceCases(counts)) {
-      const AllreduceArguments probe = {.count = test.count, .dtype = test.dtype, .op = test.op};
-      if (!algorithm->Supports(context, probe)) continue;
-      RONDE_RETURN_IF_ERROR(CheckAllreduce(context, *algorithm, test));
-    }
-    if (algorithm->order(context.size()) == ReductionOrder::kOffsetDependent) continue;
-    for (int dtype = 0; dtype <= static_cast<int>(DataType::kFloat64); ++dtype) {
-      const auto type = static_cast<DataType>(dtype);
-      if (!algorithm->Supports(context, {.count = 1, .dtype = type})) continue;
-      RONDE_RETURN_IF_ERROR(CheckOffsetIndependence(context, *algorithm, type));
-    }
+    // Memory of the other kind matters to those alone that run in it.
+    const bool registered = !algorithm->Supports(context, anything);
+    RONDE_RETURN_IF_ERROR(CheckAlgorithm(context, *algorithm, counts, registered));
   }
   return Status::Ok();
 }

@@ -15,6 +15,7 @@ struct AllreduceCase {
   DataType dtype = DataType::kFloat32;
   ReduceOp op = ReduceOp::kSum;
   bool in_place = false;
+  bool registered = false;
   double prescale = 1;
   double postscale = 1;
   std::uint64_t seed = 1;
@@ -27,7 +28,8 @@ struct AllreduceCase {
 
 /// One large buffer and the same buffer in pieces at random offsets give the same bits. Collective.
 [[nodiscard]] Status CheckOffsetIndependence(CollectiveContext& context,
-                                             const AllreduceAlgorithm& algorithm, DataType dtype);
+                                             const AllreduceAlgorithm& algorithm, DataType dtype,
+                                             bool registered);
 
 /// All cases for `counts`: every dtype, op, in place or not, with and without scaling.
 [[nodiscard]] std::vector<AllreduceCase> AllreduceCases(const std::vector<std::int64_t>& counts);

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -61,6 +62,22 @@ void RunModelAverages(Session& session) {
   }
 }
 
+void RunInRegisteredMemory(Session& session) {
+  constexpr std::int64_t kCount = 100'000;
+  const auto memory = session.Allocate(kCount * sizeof(float));
+  ExpectOk(memory.status());
+  auto* const values = reinterpret_cast<float*>(memory.value().get());
+  const TensorView view(values, DataType::kFloat32, {kCount});
+  const int size = session.size();
+  for (int round = 0; round < 20; ++round) {
+    std::fill_n(values, kCount, static_cast<float>(session.rank() + 1));
+    ExpectOk(session.AllreduceAsync("registered", view, view, {.op = ReduceOp::kSum}).Wait());
+    const auto sum = static_cast<float>(size * (size + 1) / 2);
+    Expect(std::all_of(values, values + kCount, [sum](float value) { return value == sum; }),
+           "the sum over the ranks in registered memory");
+  }
+}
+
 void RunOthers(Session& session) {
   const int size = session.size();
   std::int64_t value = session.rank();
@@ -89,6 +106,7 @@ void RunEverything() {
     ExpectOk(session.status());
     RunAllreduces(*session.value());
     RunModelAverages(*session.value());
+    RunInRegisteredMemory(*session.value());
     RunOthers(*session.value());
     ExpectOk(session.value()->Shutdown());
   }

@@ -19,8 +19,9 @@ ParsedOptions Parse(std::vector<std::string> arguments, std::string* error = nul
 }
 
 TEST(BenchOptions, ReadNcclTestsLetters) {
-  const ParsedOptions parsed = Parse({"allreduce", "-b", "1K", "-e", "16M", "-f", "2", "-n", "50",
-                                      "-w", "3", "-d", "half,double", "-o", "avg", "-c", "0"});
+  const ParsedOptions parsed =
+      Parse({"allreduce", "-b", "1K", "-e", "16M", "-f", "2", "-n", "50", "-w", "3", "-d",
+             "half,double", "-o", "avg", "-c", "0", "--buffers", "registered"});
   ASSERT_FALSE(parsed.exit_code.has_value());
   EXPECT_EQ(parsed.options.min_bytes, 1024);
   EXPECT_EQ(parsed.options.max_bytes, 16 << 20);
@@ -30,6 +31,7 @@ TEST(BenchOptions, ReadNcclTestsLetters) {
   EXPECT_THAT(parsed.options.dtypes, testing::ElementsAre(DataType::kFloat16, DataType::kFloat64));
   EXPECT_THAT(parsed.options.ops, testing::ElementsAre(ReduceOp::kAverage));
   EXPECT_FALSE(parsed.options.check);
+  EXPECT_TRUE(parsed.options.registered_buffers);
 }
 
 TEST(BenchOptions, SizesGrowByTheFactorUpToTheMaximum) {

@@ -10,7 +10,7 @@ fail() { echo "FAILED: $*" >&2; exit 1; }
 timeout 60 "$bench" allreduce -b 4 -e 1K -n 3 --json >"$work/bare" || fail "bare run"
 [[ $(grep -c '"wrong":0' "$work/bare") == 5 ]] || fail "bare run: $(cat "$work/bare")"
 
-for arguments in "-n 0" "-d nothing" "--allreduce-algorithm nothing" "--json /nowhere/x" "--what"; do
+for arguments in "--buffers registered --path engine" "-n 0" "-d nothing" "--allreduce-algorithm nothing" "--json /nowhere/x" "--what"; do
   status=0
   # shellcheck disable=SC2086
   timeout 60 "$bench" allreduce $arguments >/dev/null 2>"$work/error" || status=$?
@@ -26,5 +26,9 @@ if [[ $has_mpi == ON || $has_mpi == TRUE || $has_mpi == 1 ]]; then
     [[ $(grep -c '"peers":{"mpi":{"time_us":' "$work/$path") == 4 ]] || fail "$(cat "$work/$path")"
     [[ $(grep -c '"wrong":0' "$work/$path") == 4 ]] || fail "$(cat "$work/$path")"
   done
+  timeout 100 "$ronderun" -np 2 "$bench" allreduce -b 64K -e 16M -f 16 -n 5 --buffers registered \
+    --json >"$work/registered" || fail "registered buffers"
+  [[ $(grep -c '"buffers":"registered".*"push_two_shot".*"wrong":0.*"wrong":0' \
+    "$work/registered") == 3 ]] || fail "$(cat "$work/registered")"
 fi
 echo "ok"

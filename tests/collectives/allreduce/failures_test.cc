@@ -22,9 +22,20 @@ Config ConfigWithTimeout(const std::string& seconds) {
   return config;
 }
 
-Status Sum(CollectiveContext& context, const AllreduceAlgorithm& algorithm) {
-  std::vector<float> data(1000, 1.0F);
-  return algorithm.Run(context, {.input = data.data(), .output = data.data(), .count = 1000});
+constexpr std::int64_t kCount = 1000;
+
+// Collective: what every algorithm can work on.
+AllreduceArguments Operands(CollectiveContext& context, std::shared_ptr<std::byte>& memory) {
+  auto allocated = context.registered().Allocate(context.communicator().local().transport(),
+                                                 kCount * sizeof(float), context.NewDeadline());
+  EXPECT_TRUE(allocated.ok()) << allocated.status().message();
+  memory = std::move(allocated).value();
+  const MemoryPlace place = context.registered().Find(memory.get(), kCount * sizeof(float));
+  return {.input = memory.get(),
+          .output = memory.get(),
+          .count = kCount,
+          .input_place = place,
+          .output_place = place};
 }
 
 // Runs `late` on rank 1, and on the other ranks a sum, whose status goes to `check`.
@@ -37,13 +48,15 @@ void RunWithoutRankOne(const AllreduceAlgorithm& algorithm, int ranks, const std
     ASSERT_TRUE(context.ok()) << context.status().message();
     auto hasty = CollectiveContext::Create(transport, ConfigWithTimeout(timeout_s));
     ASSERT_TRUE(hasty.ok()) << hasty.status().message();
-    if (!algorithm.Supports(*hasty.value(), {.count = 1000})) return;
+    std::shared_ptr<std::byte> memory;
+    const AllreduceArguments arguments = Operands(*hasty.value(), memory);
+    if (!algorithm.Supports(*hasty.value(), arguments)) return;
     if (transport.rank() == 1) {
       late(transport);
       while (waiting.load() > 0) std::this_thread::yield();
       return;
     }
-    check(transport.rank(), Sum(*hasty.value(), algorithm));
+    check(transport.rank(), algorithm.Run(*hasty.value(), arguments));
     --waiting;
   });
 }

@@ -39,6 +39,21 @@ TEST(SharedMemory, AnotherProcessSeesTheSameBytes) {
   EXPECT_EQ(region.value()->data()[1], std::byte{2});
 }
 
+TEST(SharedMemory, WhatPeersWriteAfterDetachIsNotSeen) {
+  auto region = AllocateSharedMemory(10'000);
+  ASSERT_TRUE(region.ok());
+  auto peer = MapSharedMemory(region.value()->token(), 10'000);
+  ASSERT_TRUE(peer.ok());
+  std::byte* const own = region.value()->data();
+  peer.value()->data()[9'000] = std::byte{1};
+  region.value()->Detach();
+  peer.value()->data()[9'000] = std::byte{2};
+  EXPECT_EQ(region.value()->data(), own);
+  EXPECT_EQ(own[9'000], std::byte{1});
+  own[0] = std::byte{3};
+  EXPECT_EQ(peer.value()->data()[0], std::byte{0});
+}
+
 TEST(SharedMemory, TokenOfReleasedMemoryIsRefused) {
   auto region = AllocateSharedMemory(4096);
   ASSERT_TRUE(region.ok());

@@ -61,6 +61,19 @@ TEST(Agree, MembersOfAGroupMustBeEqual) {
             StatusCode::kMismatch);
 }
 
+TEST(Agree, PlacesAreKeptWhereAllRanksSaidTheSame) {
+  Request request = Conv1();
+  request.input_place = {.block = 1, .offset = 64};
+  request.output_place = {.block = 2, .offset = 0};
+  std::vector<Request> requests(3, request);
+  EXPECT_EQ(Agree(requests).request.output_place, request.output_place);
+  requests[2].output_place = {};
+  const Response response = Agree(requests);
+  EXPECT_TRUE(response.error.ok());
+  EXPECT_EQ(response.request.input_place, request.input_place);
+  EXPECT_FALSE(response.request.output_place.registered());
+}
+
 TEST(Agree, EveryFieldMustBeEqual) {
   const auto message = [](OperationKind kind, const std::function<void(Request&)>& change) {
     const Status error = ErrorOf(Conv1(kind), change, 2, 4);

@@ -29,6 +29,8 @@ RequestList SampleRequests() {
   group.name = "gradients.0";
   group.shape = {9};
   group.group_counts = {4, 0, 5};
+  group.input_place = {.block = 3, .offset = 64};
+  group.output_place = {.block = 4, .offset = 0};
   return {.requests = {SampleRequest(), scalar, group}, .shutdown = true};
 }
 
@@ -108,7 +110,7 @@ TEST(Message, RefusesValuesOutOfRange) {
   };
   EXPECT_TRUE(decode([](Request&) {}).ok());
   const auto refused = [&](auto change) { return decode(change).code() == StatusCode::kInternal; };
-  EXPECT_TRUE(refused([](Request& r) { r.kind = static_cast<OperationKind>(5); }));
+  EXPECT_TRUE(refused([](Request& r) { r.kind = static_cast<OperationKind>(6); }));
   EXPECT_TRUE(refused([](Request& r) { r.dtype = static_cast<DataType>(7); }));
   EXPECT_TRUE(refused([](Request& r) { r.op = static_cast<ReduceOp>(5); }));
   EXPECT_TRUE(refused([](Request& r) { r.shape = {3, -1}; }));

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/memory_place.h"
+#include "core/base/status.h"
+#include "core/comm/shared_segment.h"
+#include "core/comm/transport.h"
+
+namespace ronde {
+
+/// Memory that collectives reach on every rank of a host, so that they copy nothing in or out.
+/// Blocks live as long as the pointers that Allocate has given out.
+/// Thread rule: Allocate is engine-only; the rest is thread-safe.
+class RegisteredMemory {
+ public:
+  /// Collective over all ranks, with the same size; `local` spans those of this host. Zero-filled,
+  /// page-aligned. Where a host's ranks cannot share memory, its ranks get ordinary memory.
+  /// Errors: kUnavailable (no memory), kTimeout, kAborted.
+  [[nodiscard]] Result<std::shared_ptr<std::byte>> Allocate(Transport& local,
+                                                            std::size_t size_bytes,
+                                                            Deadline deadline);
+
+  /// Where these bytes lie; a default MemoryPlace where they are not within one block.
+  [[nodiscard]] MemoryPlace Find(const void* data, std::size_t size_bytes) const;
+
+  /// The parts of all local ranks in the block of `place`; null where it has gone.
+  [[nodiscard]] std::shared_ptr<const SharedSegment> Segment(const MemoryPlace& place) const;
+
+  /// To be called when a collective has failed: replaces every block of this rank by a private copy
+  /// at the same addresses. A rank that was stopped and wakes later, in the middle of that
+  /// collective, then writes into memory that nobody reads.
+  void Detach();
+
+ private:
+  struct Block {
+    std::int64_t number = 0;
+    std::weak_ptr<SharedSegment> segment;
+    const std::byte* begin = nullptr;  // of this rank's part
+    std::size_t size_bytes = 0;
+  };
+
+  mutable std::mutex mutex_;
+  std::vector<Block> blocks_;     // guarded by mutex_
+  std::int64_t last_number_ = 0;  // engine-only; the same on all ranks
+};
+
+}  // namespace ronde
