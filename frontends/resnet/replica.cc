@@ -63,7 +63,7 @@ MomentumAtAverage ToMomentum(const std::string& name) {
 Replica::Replica(Session& session, const TrainOptions& options, const DatasetTraits& traits,
                  std::int64_t steps_before_switch)
     : model_(MakeModel(options, traits)),
-      parameters_(std::make_unique<FlatParameters>(*model_)),
+      parameters_(std::make_unique<FlatParameters>(*model_, &session)),
       optimizer_(MakeOptimizer(options, *model_)) {
   LoadInitialWeights(session, *model_, options.init_weights);
   BroadcastParameters(session, *model_);

@@ -125,7 +125,8 @@ void DistributedOptimizer::Impl::AddParameters(const NamedTensors& named) {
     parameter.hook.emplace(tensor, [this, i = parameters.size() - 1] { OnAccumulated(i); });
   }
   MakeBuckets(tensors);
-  if (options.gradient_as_bucket_view) flat = std::make_unique<FlatGradients>(std::move(tensors));
+  if (options.gradient_as_bucket_view)
+    flat = std::make_unique<FlatGradients>(std::move(tensors), &session);
   ArmHooks();
 }
 

@@ -25,7 +25,9 @@ struct DistributedOptimizerOptions {
   /// otherwise.
   bool sparse_as_dense = false;
   /// Keeps the gradients as views of one flat buffer per dtype (FlatGradients), so that they need
-  /// not be packed to be sent. They lose their graph, if a backward pass was asked to create one.
+  /// not be packed to be sent; it lies in registered memory, which makes the constructor
+  /// collective: ranks of a host reduce them where they lie. They lose their graph, if a backward
+  /// pass was asked to create one.
   bool gradient_as_bucket_view = false;
   /// Gradients travel in buckets: neighbours of one type, from the last parameter on, closed as
   /// soon as there are this many bytes. A bucket is one operation, "gradients.N", submitted when

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "frontends/torch/registered_tensor.h"
+
 namespace ronde {
 namespace {
 
@@ -20,7 +22,7 @@ std::vector<std::int64_t> GradientStrides(const at::Tensor& parameter) {
 
 }  // namespace
 
-FlatGradients::FlatGradients(std::vector<at::Tensor> parameters)
+FlatGradients::FlatGradients(std::vector<at::Tensor> parameters, Session* session)
     : parameters_(std::move(parameters)), views_(parameters_.size()) {
   const torch::NoGradGuard no_grad;
   std::vector<at::ScalarType> dtypes;
@@ -29,10 +31,10 @@ FlatGradients::FlatGradients(std::vector<at::Tensor> parameters)
     if (std::find(dtypes.begin(), dtypes.end(), parameter->scalar_type()) != dtypes.end()) continue;
     dtypes.push_back(parameter->scalar_type());
   }
-  for (const at::ScalarType dtype : dtypes) Allocate(dtype);
+  for (const at::ScalarType dtype : dtypes) Allocate(dtype, session);
 }
 
-void FlatGradients::Allocate(at::ScalarType dtype) {
+void FlatGradients::Allocate(at::ScalarType dtype, Session* session) {
   const auto step = static_cast<std::int64_t>(kAlignmentBytes / c10::elementSize(dtype));
   std::vector<std::pair<std::size_t, std::int64_t>> places;  // parameter, offset in elements
   std::int64_t count = 0;
@@ -42,8 +44,10 @@ void FlatGradients::Allocate(at::ScalarType dtype) {
     places.emplace_back(i, count);
     count += (parameter.numel() + step - 1) / step * step;
   }
-  // The CPU allocator's blocks start at multiples of 64 bytes.
-  const at::Tensor& buffer = buffers_.emplace_back(at::zeros({count}, at::dtype(dtype)));
+  // The CPU allocator's blocks start at multiples of 64 bytes, registered memory at pages.
+  const at::Tensor& buffer =
+      buffers_.emplace_back(session != nullptr ? RegisteredTensor(*session, count, dtype)
+                                               : at::zeros({count}, at::dtype(dtype)));
   for (const auto& [index, offset] : places) {
     const at::Tensor& parameter = parameters_[index];
     // variable_data(): a version counter of its own, so that views do not look like each other's

@@ -5,6 +5,8 @@
 
 #include <torch/torch.h>
 
+#include "frontends/session/session.h"
+
 namespace ronde {
 
 /// Gradients as views of flat buffers: what is reduced together lies together, as if it had been
@@ -20,7 +22,8 @@ class FlatGradients {
 
   /// `parameters` in order of registration; those that are frozen, not on the CPU or sparse keep
   /// gradients of their own. No gradient is touched yet.
-  explicit FlatGradients(std::vector<at::Tensor> parameters);
+  /// With a session the buffers are RegisteredTensors, and the call is collective.
+  explicit FlatGradients(std::vector<at::Tensor> parameters, Session* session = nullptr);
 
   /// Makes the gradient of parameter `index` its view: a gradient elsewhere is copied into it, one
   /// that vanished becomes zeros. False, and nothing is done, for a parameter without a view or
@@ -35,7 +38,7 @@ class FlatGradients {
   [[nodiscard]] const std::vector<at::Tensor>& buffers() const { return buffers_; }
 
  private:
-  void Allocate(at::ScalarType dtype);
+  void Allocate(at::ScalarType dtype, Session* session);
 
   std::vector<at::Tensor> parameters_;
   std::vector<at::Tensor> views_;  // by parameter; undefined where there is none

@@ -5,6 +5,7 @@
 
 #include "core/base/strcat.h"
 #include "frontends/torch/error.h"
+#include "frontends/torch/registered_tensor.h"
 #include "frontends/torch/tensor_bridge.h"
 
 namespace ronde {
@@ -30,7 +31,8 @@ std::vector<std::int64_t> DenseStrides(const at::Tensor& tensor) {
 
 }  // namespace
 
-FlatParameters::FlatParameters(std::vector<at::Tensor> tensors) : tensors_(std::move(tensors)) {
+FlatParameters::FlatParameters(std::vector<at::Tensor> tensors, Session* session)
+    : tensors_(std::move(tensors)) {
   if (tensors_.empty()) {
     throw Error(Status::InvalidArgument("FlatParameters: there is no tensor to flatten"));
   }
@@ -40,12 +42,14 @@ FlatParameters::FlatParameters(std::vector<at::Tensor> tensors) : tensors_(std::
     offsets_.push_back(count);
     count += tensors_[i].numel();
   }
-  flat_ = at::empty({count}, at::TensorOptions().dtype(tensors_.front().dtype()));
+  const at::ScalarType dtype = tensors_.front().scalar_type();
+  flat_ = session != nullptr ? RegisteredTensor(*session, count, dtype)
+                             : at::empty({count}, at::dtype(dtype));
   for (std::size_t i = 0; i < tensors_.size(); ++i) Attach(i);
 }
 
-FlatParameters::FlatParameters(const torch::nn::Module& module)
-    : FlatParameters(TensorsOf(NamedParameters(module))) {}
+FlatParameters::FlatParameters(const torch::nn::Module& module, Session* session)
+    : FlatParameters(TensorsOf(NamedParameters(module)), session) {}
 
 bool FlatParameters::IsAttached(std::size_t index) const {
   const at::Tensor& tensor = tensors_[index];

@@ -5,6 +5,8 @@
 
 #include <torch/torch.h>
 
+#include "frontends/session/session.h"
+
 namespace ronde {
 
 /// Makes CPU tensors of one dtype views of one flat buffer, so that a model average is one
@@ -17,9 +19,10 @@ class FlatParameters {
  public:
   /// Errors: Error with kInvalidArgument when there is no tensor, when dtypes differ, or for a
   /// tensor that is not a strided CPU tensor.
-  explicit FlatParameters(std::vector<at::Tensor> tensors);
+  /// With a session the buffer is a RegisteredTensor, and the call is collective.
+  explicit FlatParameters(std::vector<at::Tensor> tensors, Session* session = nullptr);
   /// All parameters of `module`, in order of registration.
-  explicit FlatParameters(const torch::nn::Module& module);
+  explicit FlatParameters(const torch::nn::Module& module, Session* session = nullptr);
 
   /// The buffer: 1-D, count() elements, no gradient.
   [[nodiscard]] const at::Tensor& flat() const { return flat_; }
