@@ -10,6 +10,7 @@
 #include "collectives/allreduce/common.h"
 #include "collectives/cost_model.h"
 #include "collectives/shared/shared_channel.h"
+#include "core/comm/topology.h"
 
 namespace ronde {
 namespace {
@@ -17,9 +18,12 @@ namespace {
 constexpr std::size_t kLineBytes = 64;  // a whole number of elements of any type
 // Reduced at a time: inputs and result stay in the first two levels of cache until they are pushed.
 constexpr std::size_t kBlockBytes = 8 << 10;
-// From here on an output that is no input is written past the caches: fetching its lines only to
-// overwrite them would cost as much as the stores.
-constexpr std::size_t kStreamedBytes = 4 << 20;
+constexpr std::int64_t kUnknownCacheBytes = 32 << 20;
+
+std::size_t CacheBytes() {
+  static const std::int64_t found_bytes = LastLevelCacheBytes();
+  return static_cast<std::size_t>(found_bytes > 0 ? found_bytes : kUnknownCacheBytes);
+}
 
 /// Allreduce of the ranks of one host in registered memory: rank r reduces shard r of all inputs
 /// and writes the result into every output. Nothing is copied in or out, each input is read once
@@ -138,7 +142,10 @@ Status PushTwoShot::Run(CollectiveContext& context, const AllreduceArguments& ar
                  ranks,
                  ScalingFor(arguments, ranks),
                  {operands, static_cast<std::size_t>(ranks)}};
-  const bool streams = total >= kStreamedBytes && arguments.input_place != arguments.output_place;
+  // Inputs and outputs that do not fit into the cache: outputs are written past it, or each line
+  // would be fetched only to be overwritten. In place it was just read. Each rank's own choice.
+  const bool streams = arguments.input_place != arguments.output_place &&
+                       2 * total * static_cast<std::size_t>(ranks) > CacheBytes();
   SharedChannel& channel = *context.shared_channel();
   const Deadline deadline = context.NewDeadline();
 

@@ -100,6 +100,15 @@ int AvailableCores() {
   return cores;
 }
 
+std::int64_t LastLevelCacheBytes() {
+  const std::vector<int> cpus = AllowedCpus();
+  if (cpus.empty()) return 0;
+  std::ifstream file(StrCat("/sys/devices/system/cpu/cpu", cpus.front(), "/cache/index3/size"));
+  std::int64_t kibibytes = 0;
+  char unit = 0;  // the kernel writes "32768K"
+  return file >> kibibytes >> unit && unit == 'K' ? kibibytes * 1024 : 0;
+}
+
 std::string Describe(const Topology& topology) {
   return StrCat("host ", topology.host_name, ": ", Counted(topology.packages, "package"), ", ",
                 Counted(topology.numa_nodes, "NUMA node"), ", ", Counted(topology.cores, "core"),

@@ -31,6 +31,10 @@ struct Topology {
 /// cgroup's CPU quota (rounded up). At least 1.
 [[nodiscard]] int AvailableCores();
 
+/// The third-level cache that this process's first CPU shares; 0 where the kernel does not say.
+/// Unlike DetectTopology() it costs next to nothing.
+[[nodiscard]] std::int64_t LastLevelCacheBytes();
+
 /// The hardware threads in this process's affinity mask, ascending.
 [[nodiscard]] std::vector<int> AllowedCpus();
 

@@ -52,6 +52,13 @@ TEST(Topology, DescriptionSaysWhatIsKnownAndWhatIsNot) {
   EXPECT_THAT(text, HasSubstr("may use 4 at once (CPUs 0-2,5,8-9)"));
 }
 
+TEST(Topology, TheLastLevelCacheIsOfAPlausibleSizeOrUnknown) {
+  const std::int64_t size_bytes = LastLevelCacheBytes();
+  EXPECT_GE(size_bytes, 0);
+  EXPECT_LE(size_bytes, std::int64_t{8} << 30);
+  EXPECT_EQ(size_bytes % 1024, 0);
+}
+
 TEST(HostIdentity, IsStableAndNamesTheHost) {
   EXPECT_EQ(DerivedHostId(), DerivedHostId());
   EXPECT_THAT(DerivedHostId(), HasSubstr(HostName()));
