@@ -220,4 +220,4 @@ class Refused(TrainerTestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)  # with the reasons of what was skipped, for CTest
