@@ -222,7 +222,6 @@ void DistributedOptimizer::Impl::SubmitTogether(const std::string& operation,
 }
 
 void DistributedOptimizer::Impl::SubmitBucket(Bucket& bucket) {
-  bucket.submitted = true;
   std::vector<std::size_t> members;
   members.reserve(bucket.members.size());
   bool one_type = true;
@@ -235,9 +234,13 @@ void DistributedOptimizer::Impl::SubmitBucket(Bucket& bucket) {
                parameter.tensor.scalar_type() == parameters[members.front()].tensor.scalar_type();
   }
   if (members.empty()) return;
-  if (one_type && options.bucket_size_bytes > 0) return SubmitTogether(bucket.operation, members);
-  // Part of the module was moved to another type, or each travels by its own name.
-  for (const std::size_t index : members) SubmitAlone(index);
+  if (one_type && options.bucket_size_bytes > 0) {
+    SubmitTogether(bucket.operation, members);
+  } else {
+    // Part of the module was moved to another type, or each travels by its own name.
+    for (const std::size_t index : members) SubmitAlone(index);
+  }
+  bucket.submitted = true;  // not where a gradient was refused: the step must not go on without
 }
 
 void DistributedOptimizer::Impl::AwaitAll() {
@@ -245,12 +248,12 @@ void DistributedOptimizer::Impl::AwaitAll() {
   std::set<std::size_t> failed;  // in the order of registration
   for (const Flight& flight : flights) {
     const Status status = flight.handle.Wait();
-    for (const std::size_t index : flight.members) parameters[index].in_flight = false;
     if (status.ok()) continue;
     if (first_failure.ok()) first_failure = status;
     failed.insert(flight.members.begin(), flight.members.end());
   }
   flights.clear();
+  for (Parameter& parameter : parameters) parameter.in_flight = false;
   for (Bucket& bucket : buckets) {
     bucket.arrived = 0;
     bucket.submitted = false;

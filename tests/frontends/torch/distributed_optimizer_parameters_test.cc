@@ -234,6 +234,8 @@ TEST(DistributedOptimizerParameters, OtherwiseASparseGradientIsAnErrorWithTheRem
     EXPECT_THAT(
         ThrownMessage([&] { embedding->forward(at::tensor({1}, at::kLong)).sum().backward(); }),
         AllOf(HasSubstr("'words.weight' is sparse"), HasSubstr("sparse_as_dense")));
+    // Whoever goes on all the same must not step with what only this rank has computed.
+    EXPECT_THAT(ThrownMessage([&] { optimizer.Step(); }), HasSubstr("'words.weight' is sparse"));
   });
 }
 
