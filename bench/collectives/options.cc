@@ -174,8 +174,10 @@ ParsedOptions ParseBenchOptions(int argc, char** argv, Config& config) {
   app.add_option("--path", raw.path, "the algorithm bare, or by name through the engine")
       ->check(CLI::IsMember({"direct", "engine"}))
       ->group(measurement);
-  app.add_option("--buffers", raw.buffers,
-                 "ordinary memory, or memory that all ranks of a host have mapped")
+  app.add_option(
+         "--buffers", raw.buffers,
+         "ordinary memory, or memory that all ranks of a host have mapped (Ronde's; peers always "
+         "run in ordinary memory)")
       ->check(CLI::IsMember({"private", "registered"}))
       ->group(measurement);
   app.add_option("--peers", raw.peers, "libraries timed in turn with Ronde, comma-separated: mpi")

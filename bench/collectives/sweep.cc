@@ -18,8 +18,14 @@ constexpr int kRounds = 5;
 
 using Buffer = std::shared_ptr<std::byte>;
 
+struct Buffers {
+  Buffer input;
+  Buffer output;
+};
+
 struct Contender {
   AllreduceRunner* runner;
+  const Buffers* buffers;
   bool supported = true;
   std::vector<double> samples[2];
 };
@@ -50,9 +56,10 @@ class Sweeper {
     std::vector<Contender> contenders;
     AllreduceRunner& ronde =
         options_.engine_path ? static_cast<AllreduceRunner&>(engine_) : direct_;
-    contenders.push_back({&ronde, true, {}});
+    contenders.push_back({&ronde, &own_, true, {}});
     for (const auto& peer : peers_) {
-      contenders.push_back({peer.get(), peer->Supports(Arguments(row, false)), {}});
+      contenders.push_back({peer.get(), &peers_buffers_, true, {}});
+      contenders.back().supported = peer->Supports(Arguments(row, peers_buffers_, false));
     }
     RONDE_RETURN_IF_ERROR(TimeInTurns(row, contenders));
     if (options_.check) RONDE_RETURN_IF_ERROR(Check(ronde, row));
@@ -60,17 +67,24 @@ class Sweeper {
   }
 
  private:
+  // Peers run in ordinary memory whatever Ronde runs in: they cannot ask for anything else.
   Status Allocate(const Row& row) {
+    RONDE_RETURN_IF_ERROR(Allocate(row, options_.registered_buffers, own_));
+    if (peers_.empty()) return Status::Ok();
+    return Allocate(row, /*registered=*/false, peers_buffers_);
+  }
+
+  Status Allocate(const Row& row, bool registered, Buffers& buffers) {
     const auto bytes = static_cast<std::size_t>(row.size_bytes);
-    RONDE_ASSIGN_OR_RETURN(input_, AllocateBuffer(bytes));
-    RONDE_ASSIGN_OR_RETURN(output_, AllocateBuffer(bytes));
-    FillPattern(input_.get(), row.count, row.dtype, row.op, direct_.rank());
-    std::memcpy(output_.get(), input_.get(), bytes);
+    RONDE_ASSIGN_OR_RETURN(buffers.input, AllocateBuffer(bytes, registered));
+    RONDE_ASSIGN_OR_RETURN(buffers.output, AllocateBuffer(bytes, registered));
+    FillPattern(buffers.input.get(), row.count, row.dtype, row.op, direct_.rank());
+    std::memcpy(buffers.output.get(), buffers.input.get(), bytes);
     return Status::Ok();
   }
 
-  Result<Buffer> AllocateBuffer(std::size_t size_bytes) {
-    if (options_.registered_buffers) return direct_.AllocateRegistered(size_bytes);
+  Result<Buffer> AllocateBuffer(std::size_t size_bytes, bool registered) {
+    if (registered) return direct_.AllocateRegistered(size_bytes);
     // Ordinary malloc'd memory, as a user of any of these libraries has it.
     Buffer buffer(static_cast<std::byte*>(std::malloc(size_bytes)),
                   [](std::byte* memory) { std::free(memory); });
@@ -79,10 +93,11 @@ class Sweeper {
         StrCat("no memory for two buffers of ", size_bytes, " bytes; choose a smaller -e"));
   }
 
-  [[nodiscard]] AllreduceArguments Arguments(const Row& row, bool in_place) const {
+  [[nodiscard]] AllreduceArguments Arguments(const Row& row, const Buffers& buffers,
+                                             bool in_place) const {
     AllreduceArguments arguments;
-    arguments.input = in_place ? output_.get() : input_.get();
-    arguments.output = output_.get();
+    arguments.input = in_place ? buffers.output.get() : buffers.input.get();
+    arguments.output = buffers.output.get();
     arguments.count = row.count;
     arguments.dtype = row.dtype;
     arguments.op = row.op;
@@ -102,12 +117,14 @@ class Sweeper {
         if (!contender.supported) continue;
         RONDE_RETURN_IF_ERROR(contender.runner->Begin());
         if (round == 0 && &contender == &contenders.front()) {
-          row.algorithm = contender.runner->AlgorithmFor(Arguments(row, false));
+          row.algorithm = contender.runner->AlgorithmFor(Arguments(row, own_, false));
         }
         for (const bool in_place : {false, true}) {
-          const AllreduceArguments arguments = Arguments(row, in_place);
+          const Buffers& buffers = *contender.buffers;
+          const AllreduceArguments arguments = Arguments(row, buffers, in_place);
           // Repeated sums in place grow without bound; every round starts from the pattern again.
-          std::memcpy(output_.get(), input_.get(), static_cast<std::size_t>(row.size_bytes));
+          std::memcpy(buffers.output.get(), buffers.input.get(),
+                      static_cast<std::size_t>(row.size_bytes));
           const int warmup = round == 0 ? options_.warmup_iterations : 1;
           for (int i = 0; i < warmup; ++i) RONDE_RETURN_IF_ERROR(contender.runner->Run(arguments));
           RONDE_RETURN_IF_ERROR(
@@ -124,12 +141,12 @@ class Sweeper {
     for (const bool in_place : {false, true}) {
       const auto bytes = static_cast<std::size_t>(row.size_bytes);
       if (in_place) {
-        std::memcpy(output_.get(), input_.get(), bytes);
+        std::memcpy(own_.output.get(), own_.input.get(), bytes);
       } else {
-        std::memset(output_.get(), 0xff, bytes);  // an untouched element must not look right
+        std::memset(own_.output.get(), 0xff, bytes);  // an untouched element must not look right
       }
-      RONDE_RETURN_IF_ERROR(runner.Run(Arguments(row, in_place)));
-      row.wrong[in_place] = CountWrong(output_.get(), row.count, row.dtype, row.op, row.ranks);
+      RONDE_RETURN_IF_ERROR(runner.Run(Arguments(row, own_, in_place)));
+      row.wrong[in_place] = CountWrong(own_.output.get(), row.count, row.dtype, row.op, row.ranks);
     }
     runner.End();
     std::vector<double> wrong = {static_cast<double>(row.wrong[0]),
@@ -162,8 +179,8 @@ class Sweeper {
   DirectRunner& direct_;
   EngineRunner engine_;
   std::vector<std::unique_ptr<AllreduceRunner>> peers_;
-  Buffer input_;
-  Buffer output_;
+  Buffers own_;
+  Buffers peers_buffers_;  // only where there are peers
 };
 
 }  // namespace
