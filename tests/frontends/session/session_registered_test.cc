@@ -1,4 +1,7 @@
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
+#include <random>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -69,6 +72,26 @@ TEST_P(SessionRegistered, BuffersAtDifferentPlacesAreOrdinaryMemory) {
     const TensorView other = session.rank() == 0 ? view : View(own.data(), kCount);
     EXPECT_TRUE(session.AllreduceAsync("x", other, other, {.op = ReduceOp::kMax}).Wait().ok());
   });
+}
+
+// So it does not matter to a run's bits where its buffers lie, or whether a host can share memory.
+TEST_P(SessionRegistered, GivesTheBitsOfOrdinaryMemory) {
+  Config config;
+  ASSERT_TRUE(config.Set(Setting::kReproducible, "on", SettingOrigin::kProgram).ok());
+  const auto body = [](Session& session) {
+    const auto memory = Allocate(session);
+    auto* const registered = reinterpret_cast<float*>(memory.get());
+    std::mt19937 random(static_cast<unsigned>(session.rank()));
+    std::normal_distribution<float> normal;
+    std::generate_n(registered, kCount, [&] { return normal(random); });
+    std::vector<float> ordinary(registered, registered + kCount);
+    const TensorView one = View(registered, kCount);
+    const TensorView other = View(ordinary.data(), kCount);
+    EXPECT_TRUE(session.AllreduceAsync("registered", one, one).Wait().ok());
+    EXPECT_TRUE(session.AllreduceAsync("ordinary", other, other).Wait().ok());
+    EXPECT_EQ(std::memcmp(registered, ordinary.data(), kBytes), 0);
+  };
+  RunSessions(GetParam(), body, config);
 }
 
 TEST_P(SessionRegistered, AveragesModels) {
