@@ -35,12 +35,6 @@ AllreduceArguments PlacedArgumentsFor(const Request& request) {
   return arguments;
 }
 
-std::size_t PackedSizeOf(std::span<const PackedTensor> tensors) {
-  std::size_t packed_bytes = 0;
-  for (const PackedTensor& tensor : tensors) packed_bytes += PackedSize(tensor.size_bytes);
-  return packed_bytes;
-}
-
 // How many of the first `tensors` fit together: at least one.
 std::size_t PieceLength(std::span<const PackedTensor> tensors, std::size_t threshold_bytes) {
   std::size_t count = 1;

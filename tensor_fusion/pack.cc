@@ -4,6 +4,12 @@
 
 namespace ronde {
 
+std::size_t PackedSizeOf(std::span<const PackedTensor> tensors) {
+  std::size_t packed_bytes = 0;
+  for (const PackedTensor& tensor : tensors) packed_bytes += PackedSize(tensor.size_bytes);
+  return packed_bytes;
+}
+
 std::byte* FindPacked(std::span<const PackedTensor> tensors) {
   std::byte* begin = nullptr;
   std::byte* expected = nullptr;

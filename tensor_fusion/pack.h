@@ -22,6 +22,9 @@ struct PackedTensor {
   std::size_t padding_bytes = 0;
 };
 
+/// Bytes that `tensors` take in the fusion buffer, one behind the other.
+[[nodiscard]] std::size_t PackedSizeOf(std::span<const PackedTensor> tensors);
+
 /// Where the batch lies in memory exactly as Pack would lay it out, so that it can be reduced
 /// there: every input is its output, the next tensor follows at PackedSize, and all padding in
 /// between and behind the last is lent, since it may belong to somebody else. Null where it does

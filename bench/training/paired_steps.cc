@@ -1,8 +1,6 @@
 // ronde-bench-steps: what communication adds to a training step.
 
-#include <algorithm>
 #include <cstdio>
-#include <string>
 #include <utility>
 #include <variant>
 

@@ -65,17 +65,22 @@ def plain_compute(options, folder, width, images):
                          ["--algorithm", "local", "--local-steps", NEVER])
 
 
+def json_lines(words):
+    """What a program that writes JSON Lines to stdout has written; at least one."""
+    words = [str(word) for word in words]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode or not lines:
+        raise BenchError(f"{' '.join(words)}: exit code {done.returncode}: {done.stderr.strip()}")
+    return lines
+
+
 def bare_allreduce_seconds(options, size_bytes):
     """The median of a bare allreduce in place of `size_bytes` per rank."""
     words = ronderun(options, "ronde-bench") + [
         "allreduce", "-b", size_bytes, "-e", size_bytes, "-n", 200, "--json",
         "--reproducible", "on"]  # as ronde-train has it
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True,
-                          check=False)
-    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode or not rows:
-        raise BenchError(f"ronde-bench: exit code {done.returncode}: {done.stderr.strip()}")
-    return rows[0]["p50_us"] * 1e-6
+    return json_lines(words)[0]["p50_us"] * 1e-6
 
 
 def paired_blocks(options):
@@ -84,12 +89,7 @@ def paired_blocks(options):
         "--model", options.model, "--width", options.minibatch_width, "--batch-size",
         options.batch_size, "--pairs", options.pairs, "--steps", options.block_steps,
         "--threads", options.threads, "--reproducible", "on"]  # as ronde-train has it
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True,
-                          check=False)
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode or not lines:
-        raise BenchError(f"ronde-bench-steps: exit code {done.returncode}: {done.stderr.strip()}")
-    return lines
+    return json_lines(words)
 
 
 def measure_minibatch(options):

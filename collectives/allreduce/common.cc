@@ -26,6 +26,17 @@ void FinishResult(const AllreduceArguments& arguments, void* data, std::int64_t 
   Reduce(arguments.op, arguments.dtype, std::array<const void*, 1>{data}, data, count, result);
 }
 
+bool SharesMemory(CollectiveContext& context) {
+  return context.shared_channel() != nullptr && context.communicator().single_host() &&
+         context.size() <= kMaxReduceInputs;
+}
+
+std::span<const void*> OperandScratch(CollectiveContext& context) {
+  const auto ranks = static_cast<std::size_t>(context.size());
+  std::byte* const scratch = context.Scratch(ranks * sizeof(const void*));
+  return {reinterpret_cast<const void**>(scratch), ranks};
+}
+
 void ReduceAlone(const AllreduceArguments& arguments) {
   const Scaling scaling = ScalingFor(arguments, 1);
   if (scaling.prescale == 1 && scaling.postscale == 1) {

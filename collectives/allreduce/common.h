@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include "collectives/allreduce/algorithm.h"
 #include "collectives/reduce_kernels.h"
@@ -13,6 +14,12 @@ namespace ronde {
 /// What one rank alone gets: the scaled input. Every algorithm ends here when there is nobody to
 /// talk to.
 void ReduceAlone(const AllreduceArguments& arguments);
+
+/// Whether all ranks are on one host, exchange through its channel, and are few enough for Reduce.
+[[nodiscard]] bool SharesMemory(CollectiveContext& context);
+
+/// Room in the context's scratch for the operands of one Reduce, one per rank.
+[[nodiscard]] std::span<const void*> OperandScratch(CollectiveContext& context);
 
 [[nodiscard]] inline Scaling ScalingFor(const AllreduceArguments& arguments, int ranks) {
   return ScalingFor(arguments.op, arguments.dtype, arguments.prescale, arguments.postscale, ranks);

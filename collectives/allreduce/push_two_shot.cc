@@ -41,8 +41,7 @@ class PushTwoShot final : public AllreduceAlgorithm {
 
   bool Supports(CollectiveContext& context, const AllreduceArguments& arguments) const override {
     return arguments.input_place.registered() && arguments.output_place.registered() &&
-           context.shared_channel() != nullptr && context.communicator().single_host() &&
-           context.size() <= kMaxReduceInputs;
+           SharesMemory(context);
   }
   double Cost(CollectiveContext& context, const AllreduceArguments& arguments) const override {
     const LinkCost& link = kSharedMemoryCost;
@@ -133,15 +132,13 @@ Status PushTwoShot::Run(CollectiveContext& context, const AllreduceArguments& ar
   const std::size_t begin = std::min(total, static_cast<std::size_t>(context.rank()) * shard_bytes);
   const std::size_t end = std::min(total, begin + shard_bytes);
 
-  auto* const operands = reinterpret_cast<const void**>(
-      context.Scratch(static_cast<std::size_t>(ranks) * sizeof(const void*)));
   Shard shard = {arguments,
                  *inputs,
                  *outputs,
                  context.rank(),
                  ranks,
                  ScalingFor(arguments, ranks),
-                 {operands, static_cast<std::size_t>(ranks)}};
+                 OperandScratch(context)};
   // Inputs and outputs that do not fit into the cache: outputs are written past it, or each line
   // would be fetched only to be overwritten. In place it was just read. Each rank's own choice.
   const bool streams = arguments.input_place != arguments.output_place &&

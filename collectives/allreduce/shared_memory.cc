@@ -33,10 +33,9 @@ class SharedMemory final : public AllreduceAlgorithm {
 
   bool Supports(CollectiveContext& context, const AllreduceArguments&) const override {
     if (context.size() == 1) return true;
-    if (context.size() > kMaxReduceInputs) return false;
-    const SharedChannel* channel = context.shared_channel();
-    return channel != nullptr && context.communicator().single_host() &&
-           channel->slot_bytes() / static_cast<std::size_t>(context.size()) >= kShardUnit;
+    return SharesMemory(context) &&
+           context.shared_channel()->slot_bytes() / static_cast<std::size_t>(context.size()) >=
+               kShardUnit;
   }
   double Cost(CollectiveContext& context, const AllreduceArguments& arguments) const override;
   Status Run(CollectiveContext& context, const AllreduceArguments& arguments) const override;
@@ -180,14 +179,12 @@ Status SharedMemory::Run(CollectiveContext& context, const AllreduceArguments& a
   if (ranks == 1) ReduceAlone(arguments);
   if (ranks == 1 || arguments.count == 0) return Status::Ok();
 
-  auto* const operands = reinterpret_cast<const void**>(
-      context.Scratch(static_cast<std::size_t>(ranks) * sizeof(const void*)));
   Call call = {context,
                *context.shared_channel(),
                arguments,
                ScalingFor(arguments, ranks),
                context.NewDeadline(),
-               {operands, static_cast<std::size_t>(ranks)}};
+               OperandScratch(context)};
   context.AddSharedBytes(SizeBytes(arguments));
   return UsesOneShot(ranks, SizeBytes(arguments)) ? RunOneShot(call) : RunTwoShot(call);
 }

@@ -42,6 +42,21 @@ Status CheckAllreduce(const std::string& name, const TensorView& input, const Te
   return Status::Ok();
 }
 
+namespace {
+
+Status CheckMember(const std::string& name, const TensorView& input, const TensorView& output,
+                   ReduceOp op) {
+  RONDE_RETURN_IF_ERROR(CheckAllreduce(name, input, output, op));
+  Request member;
+  member.name = name;
+  member.dtype = input.dtype;
+  member.shape = input.shape;
+  return Validate(member);  // its element count is about to be taken
+}
+
+}  // namespace
+
+// A member's own name is made for its error alone: groups are submitted at every step.
 Status CheckGroup(const std::string& name, const std::vector<TensorView>& inputs,
                   const std::vector<TensorView>& outputs, ReduceOp op) {
   if (inputs.empty() || inputs.size() != outputs.size()) {
@@ -49,12 +64,9 @@ Status CheckGroup(const std::string& name, const std::vector<TensorView>& inputs
                    inputs.size(), " inputs and ", outputs.size(), " outputs");
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    Request member;
-    member.name = StrCat(name, "[", i, "]");
-    member.dtype = inputs[i].dtype;
-    member.shape = inputs[i].shape;
-    RONDE_RETURN_IF_ERROR(CheckAllreduce(member.name, inputs[i], outputs[i], op));
-    RONDE_RETURN_IF_ERROR(Validate(member));  // its element count is about to be taken
+    if (!CheckMember(name, inputs[i], outputs[i], op).ok()) {
+      RONDE_RETURN_IF_ERROR(CheckMember(StrCat(name, "[", i, "]"), inputs[i], outputs[i], op));
+    }
     if (inputs[i].dtype != inputs.front().dtype) {
       return Invalid(name, "member 0 of the group is ", Name(inputs.front().dtype), ", but member ",
                      i, " is ", Name(inputs[i].dtype), "; use a group for each data type");

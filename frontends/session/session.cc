@@ -36,6 +36,19 @@ Status DecodeStatus(std::span<const std::byte> bytes) {
           std::string(reinterpret_cast<const char*>(bytes.data()) + 1, bytes.size() - 1)};
 }
 
+Request AllreduceRequest(const std::string& name, DataType dtype, Shape shape,
+                         const AllreduceOptions& options) {
+  Request request;
+  request.kind = OperationKind::kAllreduce;
+  request.name = name;
+  request.dtype = dtype;
+  request.op = options.op;
+  request.shape = std::move(shape);
+  request.prescale = options.prescale;
+  request.postscale = options.postscale;
+  return request;
+}
+
 }  // namespace
 
 // Declared in the order of construction: each borrows from those above it.
@@ -76,14 +89,12 @@ MemoryPlace Session::Parts::PlaceOf(const std::vector<GroupMember>& group,
   if (!context->registered().Find(group.front().output, 1).registered()) return {};
   std::vector<PackedTensor> tensors;
   tensors.reserve(group.size());
-  std::size_t packed_bytes = 0;
   for (std::size_t i = 0; i < group.size(); ++i) {
     const std::size_t size_bytes =
         static_cast<std::size_t>(request.group_counts[i]) * SizeOf(request.dtype);
     tensors.push_back({group[i].input, group[i].output, size_bytes, group[i].padding_bytes});
-    packed_bytes += PackedSize(size_bytes);
   }
-  return context->registered().Find(FindPacked(tensors), packed_bytes);
+  return context->registered().Find(FindPacked(tensors), PackedSizeOf(tensors));
 }
 
 Session::Session() = default;
@@ -146,14 +157,7 @@ Handle Session::AllreduceAsync(const std::string& name, TensorView input, Tensor
                                AllreduceOptions options) {
   const Status valid = CheckAllreduce(name, input, output, options.op);
   if (!valid.ok()) return Handle::Completed(valid);
-  Request request;
-  request.kind = OperationKind::kAllreduce;
-  request.name = name;
-  request.dtype = input.dtype;
-  request.op = options.op;
-  request.shape = input.shape;
-  request.prescale = options.prescale;
-  request.postscale = options.postscale;
+  Request request = AllreduceRequest(name, input.dtype, input.shape, options);
   parts_->SetPlaces(input, output, request);
   return parts_->engine.Enqueue(std::move(request), std::move(input), std::move(output));
 }
@@ -164,14 +168,7 @@ Handle Session::GroupedAllreduceAsync(const std::string& name,
                                       AllreduceOptions options) {
   const Status valid = CheckGroup(name, inputs, outputs, options.op);
   if (!valid.ok()) return Handle::Completed(valid);
-  Request request;
-  request.kind = OperationKind::kAllreduce;
-  request.name = name;
-  request.dtype = inputs.front().dtype;
-  request.op = options.op;
-  request.prescale = options.prescale;
-  request.postscale = options.postscale;
-  request.shape = {0};
+  Request request = AllreduceRequest(name, inputs.front().dtype, {0}, options);
   std::vector<GroupMember> group;
   group.reserve(inputs.size());
   request.group_counts.reserve(inputs.size());
