@@ -13,7 +13,9 @@ constexpr double kDay = 86400;
 constexpr std::array kTable = {
     SettingSpec{Setting::kAllreduceAlgorithm, "RONDE_ALLREDUCE_ALGORITHM", "--allreduce-algorithm",
                 "Collectives", kText, "auto", 0, 0, "",
-                "algorithm of every allreduce: auto, or a name that ronde-info lists"},
+                "algorithm of every allreduce: auto, NAME (ronde-info lists them), or rules "
+                "NAME[:min-max],... of which the first that covers the size in bytes wins, as in "
+                "recursive_doubling:-64K,ring:1M-; sizes that none covers are chosen as by auto"},
     SettingSpec{Setting::kReproducible, "RONDE_REPRODUCIBLE", "--reproducible", "Collectives",
                 kSwitch, "off", 0, 0, "tree",
                 "admit only algorithms whose order of additions does not depend on how tensors "
@@ -21,9 +23,18 @@ constexpr std::array kTable = {
                 "tree over ranks, so that K/R workers a rank give the same bits whatever R is"},
     SettingSpec{Setting::kChunkBytes, "RONDE_CHUNK_BYTES", "--chunk-bytes", "Collectives", kBytes,
                 "256K", 4096, kGiB, "", "bytes that each rank stages at once in shared memory"},
+    SettingSpec{Setting::kWait, "RONDE_WAIT", "--wait", "Collectives", kChoice, "auto", 0, 0,
+                "auto|spin|block",
+                "how a rank waits for others: auto spins for a while where every rank has a core, "
+                "then sleeps; spin never sleeps; block sleeps at once"},
     SettingSpec{Setting::kSpinUs, "RONDE_SPIN_US", "--spin-us", "Collectives", kInteger, "-1", -1,
                 1e6, "",
-                "microseconds that a wait spins before it sleeps; -1 adapts to ranks and cores"},
+                "microseconds that --wait auto spins before it sleeps; -1 adapts to ranks and "
+                "cores"},
+    SettingSpec{Setting::kTuningFile, "RONDE_TUNING_FILE", "--tuning-file", "Collectives", kText,
+                "", 0, 0, "",
+                "what `ronde-bench --calibrate FILE` measured: costs, thresholds and algorithms by "
+                "size; rank 0 reads it for all; empty uses compiled-in costs"},
     SettingSpec{Setting::kFusionThresholdBytes, "RONDE_FUSION_THRESHOLD_BYTES",
                 "--fusion-threshold-bytes", "Engine", kBytes, "1M", 0, 4 * kGiB, "",
                 "tensors are fused into batches of at most this size; larger ones travel alone"},
@@ -38,6 +49,10 @@ constexpr std::array kTable = {
     SettingSpec{Setting::kStallShutdownS, "RONDE_STALL_SHUTDOWN_S", "--stall-shutdown-s",
                 "Failures", kReal, "0", 0, kDay, "",
                 "end the job when a tensor has waited this long for other ranks; 0 is off"},
+    SettingSpec{Setting::kTopology, "RONDE_TOPOLOGY", "--topology", "Topology", kText, "auto", 0, 0,
+                "",
+                "what this host looks like: auto asks hwloc, else a JSON file in the form of "
+                "`ronde-info --json`'s topology"},
     SettingSpec{Setting::kHostId, "RONDE_HOST_ID", "--host-id", "Topology", kText, "", 0, 0, "",
                 "name of this host for grouping ranks; empty derives it from boot id, host name "
                 "and network namespace"},

@@ -10,8 +10,8 @@ namespace {
 constexpr std::array<std::string_view, kDataTypeCount> kDataTypeNames = {
     "float16", "bfloat16", "float32", "float64", "int32", "int64", "uint8"};
 constexpr std::array<std::size_t, kDataTypeCount> kDataTypeSizes = {2, 2, 4, 8, 4, 8, 1};
-constexpr std::array<std::string_view, kReduceOpCount> kReduceOpNames = {"sum", "average", "min",
-                                                                         "max", "product"};
+constexpr std::array<std::string_view, kReduceOpCount> kReduceOpNames = {
+    "sum", "average", "min", "max", "product", "adasum"};
 
 template <typename Enum, std::size_t N>
 std::optional<Enum> ParseName(const std::array<std::string_view, N>& names, std::string_view name) {

@@ -22,8 +22,28 @@ enum class DataType : std::uint8_t {
 inline constexpr int kDataTypeCount = 7;
 
 /// Reduction operators. kAverage divides the sum by the number of ranks (integers truncate).
-enum class ReduceOp : std::uint8_t { kSum = 0, kAverage = 1, kMin = 2, kMax = 3, kProduct = 4 };
-inline constexpr int kReduceOpCount = 5;
+///
+/// kAdasum adds gradients as far as they are orthogonal and averages them as far as they are
+/// parallel: Adasum(a, b) = (1 - a.b / (2 |a|^2)) a + (1 - a.b / (2 |b|^2)) b over a whole tensor,
+/// for more ranks as a binary tree (ReductionOrder::kTree). Floating-point types, allreduce only.
+/// Source: Maleki et al., Scaling Distributed Training with Adaptive Summation, MLSys 2021.
+///
+/// The numeric values are part of the C ABI and of the wire format.
+enum class ReduceOp : std::uint8_t {
+  kSum = 0,
+  kAverage = 1,
+  kMin = 2,
+  kMax = 3,
+  kProduct = 4,
+  kAdasum = 5,
+};
+inline constexpr int kReduceOpCount = 6;
+
+/// Whether elements are reduced one by one, whichever tensor they belong to: all operators but
+/// kAdasum. The others can be fused, cut into pieces and scattered.
+[[nodiscard]] constexpr bool IsElementwise(ReduceOp op) { return op != ReduceOp::kAdasum; }
+/// They are the first ones.
+inline constexpr int kElementwiseOpCount = 5;
 
 /// Tensor dimensions; an empty shape is a scalar of one element.
 using Shape = std::vector<std::int64_t>;

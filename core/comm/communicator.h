@@ -22,8 +22,8 @@ class Communicator {
   Communicator& operator=(Communicator&&) = default;
 
   [[nodiscard]] Transport& transport() const { return *transport_; }
-  [[nodiscard]] int rank() const { return transport_->rank(); }
-  [[nodiscard]] int size() const { return transport_->size(); }
+  [[nodiscard]] int rank() const { return rank_; }
+  [[nodiscard]] int size() const { return size_; }
   /// All ranks share one host.
   [[nodiscard]] bool single_host() const { return host_count_ == 1; }
   [[nodiscard]] int host_count() const { return host_count_; }
@@ -33,9 +33,12 @@ class Communicator {
   [[nodiscard]] Communicator& cross() { return cross_ ? *cross_ : *this; }
 
  private:
-  explicit Communicator(Transport& transport) : transport_(&transport) {}
+  explicit Communicator(Transport& transport)
+      : transport_(&transport), rank_(transport.rank()), size_(transport.size()) {}
 
   Transport* transport_;
+  int rank_;
+  int size_;
   std::unique_ptr<Transport> owned_;  // set in subgroups
   std::unique_ptr<Communicator> local_;
   std::unique_ptr<Communicator> cross_;

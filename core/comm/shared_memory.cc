@@ -7,17 +7,19 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cinttypes>
-#include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <string>
 #include <utility>
 
+#include "core/base/available_memory.h"
 #include "core/base/strcat.h"
 
 namespace ronde {
 namespace {
+
+constexpr std::size_t kPageBytes = 4096;
+constexpr std::size_t kHugePageBytes = 2 << 20;
+constexpr int kMadviseCollapse = 25;  // MADV_COLLAPSE, which older C libraries do not name
 
 std::string Reason() { return std::strerror(errno); }
 
@@ -57,6 +59,7 @@ class MappedRegion final : public Region {
 // the copy the peers' pages stay: the job has failed already, and losing its data would be worse.
 void MappedRegion::Detach() {
   const std::size_t length = std::max<std::size_t>(size_bytes_, 1);
+  if (length > AvailableMemoryBytes()) return;
   void* copy = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (copy == MAP_FAILED) return;
   std::memcpy(copy, data_, size_bytes_);
@@ -73,22 +76,27 @@ struct TokenParts {
   std::uint64_t device;
 };
 
-// What the kernel thinks can be allocated without swapping; unlimited where it does not say. A
-// cgroup's limit can be lower still.
-std::uint64_t AvailableMemoryBytes() {
-  std::ifstream file("/proc/meminfo");
-  for (std::string line; std::getline(file, line);) {
-    std::uint64_t kibibytes = 0;
-    if (std::sscanf(line.c_str(), "MemAvailable: %" SCNu64, &kibibytes) == 1) {
-      return kibibytes * 1024;
-    }
-  }
-  return UINT64_MAX;
+// Addresses at which the kernel can map huge pages, where the size is worth it: room for the
+// mapping that replaces it. Null where any address will do.
+void* HugePageAddress(std::size_t size_bytes) {
+  if (size_bytes < kHugePageBytes) return nullptr;
+  void* const room = mmap(nullptr, size_bytes + kHugePageBytes, PROT_NONE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED) return nullptr;
+  auto* const begin = static_cast<std::byte*>(room);
+  const std::size_t skew = reinterpret_cast<std::uintptr_t>(begin) % kHugePageBytes;
+  std::byte* const aligned = begin + (kHugePageBytes - skew) % kHugePageBytes;
+  const std::size_t before = static_cast<std::size_t>(aligned - begin);
+  if (before > 0) munmap(begin, before);
+  std::byte* const end = aligned + (size_bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
+  munmap(end, static_cast<std::size_t>(begin + size_bytes + kHugePageBytes - end));
+  return aligned;
 }
 
 Result<std::byte*> Map(int fd, std::size_t size_bytes) {
-  void* address = mmap(nullptr, std::max<std::size_t>(size_bytes, 1), PROT_READ | PROT_WRITE,
-                       MAP_SHARED | MAP_POPULATE, fd, 0);
+  void* const wanted = HugePageAddress(size_bytes);
+  void* address = mmap(wanted, std::max<std::size_t>(size_bytes, 1), PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_POPULATE | (wanted != nullptr ? MAP_FIXED : 0), fd, 0);
   if (address == MAP_FAILED) {
     return Status::Unavailable(
         StrCat("cannot map ", size_bytes, " bytes of shared memory: ", Reason()));
@@ -123,6 +131,8 @@ Result<std::unique_ptr<Region>> AllocateSharedMemory(std::size_t size_bytes) {
                               static_cast<std::uint64_t>(file.get()), identity.st_ino,
                               identity.st_dev}};
   RONDE_ASSIGN_OR_RETURN(std::byte * data, Map(file.get(), size_bytes));
+  // Where the kernel cannot, or has no huge pages left, ordinary ones do.
+  madvise(data, size_bytes / kHugePageBytes * kHugePageBytes, kMadviseCollapse);
   return std::unique_ptr<Region>(
       std::make_unique<MappedRegion>(std::move(file), data, size_bytes, token));
 }

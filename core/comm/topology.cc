@@ -109,6 +109,24 @@ std::int64_t LastLevelCacheBytes() {
   return file >> kibibytes >> unit && unit == 'K' ? kibibytes * 1024 : 0;
 }
 
+int BoundPackage(const Topology& topology) {
+  int bound = -1;
+  for (const int cpu : topology.allowed_cpus) {
+    const auto index = static_cast<std::size_t>(cpu);
+    if (index >= topology.package_of_cpu.size()) return -1;
+    const int package = topology.package_of_cpu[index];
+    if (package < 0 || (bound >= 0 && package != bound)) return -1;
+    bound = package;
+  }
+  return bound;
+}
+
+std::string MachineKey(const Topology& topology) {
+  return StrCat(topology.cpu_model.empty() ? "unknown CPU" : topology.cpu_model, ", ",
+                Counted(topology.packages, "package"), ", ", Counted(topology.cores, "core"), ", ",
+                Counted(topology.processing_units, "thread"), ", L3 ", Size(topology.l3_bytes));
+}
+
 std::string Describe(const Topology& topology) {
   return StrCat("host ", topology.host_name, ": ", Counted(topology.packages, "package"), ", ",
                 Counted(topology.numa_nodes, "NUMA node"), ", ", Counted(topology.cores, "core"),

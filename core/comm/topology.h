@@ -9,6 +9,7 @@ namespace ronde {
 /// The machine that a process runs on, as plain data. 0 means unknown.
 struct Topology {
   std::string host_name;
+  std::string cpu_model;
   int packages = 0;  ///< sockets
   int numa_nodes = 0;
   int cores = 0;
@@ -18,10 +19,22 @@ struct Topology {
   std::int64_t memory_bytes = 0;
   std::vector<int> allowed_cpus;  ///< hardware threads that this process may run on, ascending
   int available_cores = 0;        ///< see AvailableCores
+  /// By hardware thread: its package, counted from 0; -1 for numbers that do not exist. Empty:
+  /// unknown.
+  std::vector<int> package_of_cpu;
+
+  friend bool operator==(const Topology&, const Topology&) = default;
 };
 
 /// Asks hwloc. Never fails: what cannot be found out stays 0.
 [[nodiscard]] Topology DetectTopology();
+
+/// The package that holds all CPUs that the process may use, or -1: none does, or it is unknown.
+[[nodiscard]] int BoundPackage(const Topology& topology);
+
+/// What tells machines with different speeds apart, to file measurements by:
+/// "AMD EPYC, 1 package, 2 cores, 2 threads, L3 32 MiB".
+[[nodiscard]] std::string MachineKey(const Topology& topology);
 
 /// "host a: 1 package, 1 NUMA node, 2 cores, 4 threads; L2 2 MiB, L3 32 MiB, memory 15.6 GiB;
 /// this process may use 2 of them (0-1)".

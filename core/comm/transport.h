@@ -43,7 +43,8 @@ class Region {
 /// Every wait has a deadline and watches the job's liveness: once any rank has called Abort, all
 /// pending and later operations on all ranks return kAborted with that rank's cause.
 ///
-/// Thread rule: one thread at a time (the engine's), except Ring(), which any thread may call.
+/// Thread rule: one thread at a time (the engine's), except Ring() and RequestAbort(), which any
+/// thread may call.
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -87,6 +88,8 @@ class Transport {
   // --- Liveness.
   /// Ends the job for all ranks of the world with `cause`; the first cause wins.
   virtual void Abort(const Status& cause) = 0;
+  /// The same while the engine's thread waits in a data operation, which ends promptly. Any thread.
+  virtual void RequestAbort(const Status& cause) = 0;
   /// kOk, or kAborted with the cause. Cheap enough for wait loops.
   virtual Status CheckLiveness() = 0;
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/strcat.h"
+#include "core/control/rank_extents.h"
 
 namespace ronde {
 namespace {
@@ -20,9 +21,15 @@ std::string NumberText(double value) {
 
 bool SameNumber(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
 
+/// Whether the ranks' first dimensions may differ.
+bool JoinsRows(const Request& r) {
+  return (r.kind == OperationKind::kAllgather && !r.into_output) ||
+         r.kind == OperationKind::kAlltoall;
+}
+
 bool SameShape(const Request& a, const Request& b) {
   if (a.group_counts != b.group_counts) return false;
-  if (a.kind != OperationKind::kAllgather) return a.shape == b.shape;
+  if (!JoinsRows(a)) return a.shape == b.shape;
   if (a.shape.size() != b.shape.size()) return false;
   for (std::size_t i = 1; i < a.shape.size(); ++i) {
     if (a.shape[i] != b.shape[i]) return false;
@@ -47,9 +54,14 @@ struct Field {
   std::string (*text)(const Request&);
 };
 
-constexpr std::array<Field, 8> kFields = {{
+constexpr std::array<Field, 9> kFields = {{
     {"operations", [](const Request& a, const Request& b) { return a.kind == b.kind; },
      [](const Request& r) { return std::string(Name(r.kind)); }},
+    {"destinations",
+     [](const Request& a, const Request& b) { return a.into_output == b.into_output; },
+     [](const Request& r) {
+       return StrCat(Name(r.kind), r.into_output ? " into a given output" : " without an output");
+     }},
     {"data types", [](const Request& a, const Request& b) { return a.dtype == b.dtype; },
      TensorText},
     {"shapes", SameShape, TensorText},
@@ -72,12 +84,24 @@ Status CheckEqual(const std::vector<Request>& requests) {
   for (std::size_t rank = 1; rank < requests.size(); ++rank) {
     for (const Field& field : kFields) {
       if (field.same(first, requests[rank])) continue;
-      const bool gather = field.same == SameShape && first.kind == OperationKind::kAllgather;
+      const bool joins = field.same == SameShape && JoinsRows(first);
       return Status::Mismatch(
           StrCat("tensor '", first.name, "': rank 0 submitted ", field.text(first), " but rank ",
                  rank, " submitted ", field.text(requests[rank]), "; ", field.plural,
-                 " must be equal on all ranks", gather ? " except in the first dimension" : ""));
+                 " must be equal on all ranks", joins ? " except in the first dimension" : ""));
     }
+  }
+  return Status::Ok();
+}
+
+/// What a rank finds wrong with its own buffers concerns all.
+Status CheckObjections(const std::vector<Request>& requests) {
+  for (std::size_t rank = 0; rank < requests.size(); ++rank) {
+    if (requests[rank].objection.empty()) continue;
+    const bool is_memory = requests[rank].kind == OperationKind::kAllocate;
+    return {is_memory ? StatusCode::kUnavailable : StatusCode::kInvalidArgument,
+            StrCat("tensor '", requests[rank].name, "': on rank ", rank, " ",
+                   requests[rank].objection)};
   }
   return Status::Ok();
 }
@@ -109,35 +133,43 @@ Status CheckWindow(const Request& request) {
   return Status::Ok();
 }
 
+/// In the same words on all ranks, before anything runs.
+Status CheckOperator(const Request& request) {
+  if (request.kind != OperationKind::kAllreduce || IsElementwise(request.op) ||
+      IsFloatingPoint(request.dtype)) {
+    return Status::Ok();
+  }
+  return Status::InvalidArgument(StrCat("tensor '", request.name, "': operator ", Name(request.op),
+                                        " needs a floating-point type, not ", Name(request.dtype),
+                                        "; use average or sum"));
+}
+
+bool NeedsRows(OperationKind kind) {
+  return kind == OperationKind::kAllgather || kind == OperationKind::kReducescatter ||
+         kind == OperationKind::kAlltoall;
+}
+
 /// What is wrong with a request that all `size` ranks have submitted.
 Status CheckFeasible(const Request& request, std::size_t size) {
   RONDE_RETURN_IF_ERROR(CheckScale(request, "prescale", request.prescale));
   RONDE_RETURN_IF_ERROR(CheckScale(request, "postscale", request.postscale));
+  RONDE_RETURN_IF_ERROR(CheckOperator(request));
   if (request.root < 0 || static_cast<std::size_t>(request.root) >= size) {
     return Status::InvalidArgument(StrCat("tensor '", request.name, "': root ", request.root,
                                           " does not exist; ranks are 0 to ", size - 1));
   }
-  if (request.kind == OperationKind::kAllgather && request.shape.empty()) {
-    return Status::InvalidArgument(StrCat("tensor '", request.name, "': allgather joins tensors ",
-                                          "along their first dimension, but a scalar has none; ",
-                                          "submit it with shape [1]"));
+  if (NeedsRows(request.kind) && request.shape.empty()) {
+    return Status::InvalidArgument(StrCat("tensor '", request.name, "': ", Name(request.kind),
+                                          " works along the first dimension, but a scalar has ",
+                                          "none; submit it with shape [1]"));
+  }
+  if (request.kind == OperationKind::kReducescatter && !IsElementwise(request.op)) {
+    return Status::InvalidArgument(StrCat("tensor '", request.name, "': reducescatter cannot use ",
+                                          "operator ", Name(request.op), ", which needs the whole ",
+                                          "tensor; use allreduce"));
   }
   if (request.kind == OperationKind::kModelAverage) return CheckWindow(request);
   return Status::Ok();
-}
-
-/// First dimensions in rank order; the gathered tensor must be as countable as its parts.
-Status GatherExtents(const std::vector<Request>& requests, std::vector<std::int64_t>& extents) {
-  Request gathered = requests.front();
-  gathered.shape[0] = 0;
-  for (const Request& request : requests) {
-    extents.push_back(request.shape[0]);
-    if (__builtin_add_overflow(gathered.shape[0], request.shape[0], &gathered.shape[0])) {
-      return Status::InvalidArgument(
-          StrCat("tensor '", gathered.name, "': the gathered tensor has more rows than fit"));
-    }
-  }
-  return Validate(gathered);
 }
 
 /// Where a buffer lies is each rank's own affair; it counts where all of them did the same.
@@ -154,11 +186,9 @@ void KeepCommonPlaces(std::vector<Request>& requests) {
 Response Agree(std::vector<Request> requests) {
   Response response;
   response.error = CheckEqual(requests);
+  if (response.error.ok()) response.error = CheckObjections(requests);
   if (response.error.ok()) response.error = CheckFeasible(requests.front(), requests.size());
-  if (response.error.ok() && requests.front().kind == OperationKind::kAllgather) {
-    response.error = GatherExtents(requests, response.rank_extents);
-    if (!response.error.ok()) response.rank_extents.clear();
-  }
+  if (response.error.ok()) response.error = ListExtents(requests, response.rank_extents);
   KeepCommonPlaces(requests);
   response.request = std::move(requests.front());
   return response;

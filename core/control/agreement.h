@@ -10,8 +10,9 @@ namespace ronde {
 /// rank order, at least one. Pure, so that the outcome depends on nothing local to a rank.
 ///
 /// Errors, in the response: kMismatch where ranks disagree (the first field in which a rank differs
-/// from rank 0); kInvalidArgument for what all ranks ask for but cannot be done (a root that does
-/// not exist, scaled integers, an allgather of scalars, an average window without a period).
+/// from rank 0); kInvalidArgument for what a rank objects to, and for what all ranks ask for but
+/// cannot be done (a root that does not exist, scaled integers, an allgather of scalars, splits
+/// that do not add up, an average window without a period).
 [[nodiscard]] Response Agree(std::vector<Request> requests);
 
 }  // namespace ronde

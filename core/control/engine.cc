@@ -71,6 +71,8 @@ void Engine::Impl::Abort(const Status& cause) {
     std::lock_guard lock(mutex_);
     if (abort_request_ || !failure_.ok()) return;
     abort_request_ = cause.ok() ? Status::Aborted("ended without a cause") : cause;
+    // The engine thread may be waiting for a peer. Elsewhere it sees the request by itself.
+    if (executing_ && !alone()) transport_.RequestAbort(WithRank(*abort_request_));
   }
   Wake();
 }

@@ -48,9 +48,8 @@ class Engine {
   Handle Enqueue(Request request, std::vector<GroupMember> group);
 
   /// Ends the job on all ranks with `cause` (prefixed "rank N: " when it lacks it). Returns at
-  /// once. Takes effect on the engine thread: while that waits for a peer inside the executor, when
-  /// the wait ends, at the latest by --timeout-s. Without effect after a failure or a clean
-  /// shutdown.
+  /// once. A wait for a peer inside the executor ends promptly. Without effect after a failure or a
+  /// clean shutdown.
   void Abort(const Status& cause);
 
   /// Completes what is pending, then stops when all ranks have asked for it. A name that another

@@ -50,6 +50,9 @@ class Engine::Impl {
   /// Everything of `list` that is to be executed; answers what has failed.
   Result<std::vector<ReadyOperation>> Match(const ResponseList& list);
   Status Execute(std::vector<ReadyOperation> operations);
+  /// Around the executor's part; begins only where nobody has called Abort.
+  Status BeginExecuting();
+  void EndExecuting();
   void LeaveIfShutdownIsLate();
   void Fail(const Status& cause);
   void Latch(const Status& failure);
@@ -68,6 +71,7 @@ class Engine::Impl {
   mutable std::mutex mutex_;
   Status failure_;                       // guarded by mutex_: the first failure
   std::optional<Status> abort_request_;  // guarded by mutex_: for the engine thread
+  bool executing_ = false;               // guarded by mutex_: the engine thread moves data
 
   // Statistics; relaxed: whoever has waited for a handle is ordered after its update by the
   // handle's mutex, and nothing else is published through them.

@@ -132,7 +132,9 @@ Result<std::vector<ReadyOperation>> Engine::Impl::Match(const ResponseList& list
     }
     ReadyOperation& operation = operations.emplace_back();
     operation.response = response;
-    operation.response.request.shape = entry->request.shape;  // allgather: this rank's own
+    // This rank's own, where ranks may differ.
+    operation.response.request.shape = entry->request.shape;
+    operation.response.request.splits = entry->request.splits;
     operation.entry = *std::move(entry);
   }
   return operations;
@@ -148,8 +150,10 @@ Status Engine::Impl::Execute(std::vector<ReadyOperation> operations) {
   }
   payload_bytes_.fetch_add(payload_bytes, std::memory_order_relaxed);
   response_lists_.fetch_add(1, std::memory_order_relaxed);
+  RONDE_RETURN_IF_ERROR(BeginExecuting());
   const std::int64_t start_ns = clock_.NowNs();
   const Status status = executor_.Execute(std::move(operations));
+  EndExecuting();
   last_progress_ns_ = clock_.NowNs();
   execute_ns_.fetch_add(last_progress_ns_ - start_ns, std::memory_order_relaxed);
   RONDE_RETURN_IF_ERROR(status);
@@ -157,6 +161,18 @@ Status Engine::Impl::Execute(std::vector<ReadyOperation> operations) {
     if (!handle.Poll()) return Status::Internal("the executor left an operation incomplete");
   }
   return Status::Ok();
+}
+
+Status Engine::Impl::BeginExecuting() {
+  const std::lock_guard lock(mutex_);
+  if (abort_request_) return *abort_request_;
+  executing_ = true;
+  return Status::Ok();
+}
+
+void Engine::Impl::EndExecuting() {
+  const std::lock_guard lock(mutex_);
+  executing_ = false;
 }
 
 void Engine::Impl::LeaveIfShutdownIsLate() {

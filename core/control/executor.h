@@ -22,7 +22,7 @@ struct GroupMember {
 struct TensorEntry {
   Request request;                 ///< what this rank asked for
   TensorView input;                ///< read; may equal output
-  TensorView output;               ///< written (allgather writes handle.mutable_result() instead)
+  TensorView output;               ///< written (or handle.mutable_result(), for what has a result)
   std::vector<GroupMember> group;  ///< a group's buffers, in place of input and output
   Handle handle;
   std::int64_t enqueued_ns = 0;

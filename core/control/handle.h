@@ -16,8 +16,8 @@ namespace ronde {
 struct OperationResult {
   /// False where the operation was not due (a model average between two window ends).
   bool performed = true;
-  /// Allgather: the gathered tensor, ranks in order along the first dimension, and each rank's
-  /// extent of that dimension.
+  /// Allgather, alltoall: the gathered tensor, ranks in order along the first dimension, and the
+  /// extent of that dimension that came from each rank. Empty where the caller gave an output.
   std::vector<std::byte> gathered;
   Shape gathered_shape;
   std::vector<std::int64_t> rank_extents;

@@ -16,13 +16,16 @@ using flatbuffers::FlatBufferBuilder;
 using flatbuffers::Offset;
 
 constexpr std::array<std::string_view, kOperationKindCount> kKindNames = {
-    "allreduce", "broadcast", "allgather", "barrier", "model average", "allocation"};
+    "allreduce",     "broadcast",  "allgather",     "barrier",
+    "model average", "allocation", "reducescatter", "alltoall"};
 
 Offset<wire::Request> Pack(FlatBufferBuilder& builder, const Request& request) {
   const auto name = builder.CreateString(request.name);
   const auto shape = builder.CreateVector(request.shape);
-  // Absent where there is no group: most requests have none.
+  // Absent where empty: most requests have none of them.
   const auto group = request.group_counts.empty() ? 0 : builder.CreateVector(request.group_counts);
+  const auto splits = request.splits.empty() ? 0 : builder.CreateVector(request.splits);
+  const auto objection = request.objection.empty() ? 0 : builder.CreateString(request.objection);
   const wire::Window window(request.window.period, request.window.origin, request.window.step);
   // The same: absent for buffers in ordinary memory.
   const wire::Place input(request.input_place.block, request.input_place.offset);
@@ -32,7 +35,8 @@ Offset<wire::Request> Pack(FlatBufferBuilder& builder, const Request& request) {
                              static_cast<std::uint8_t>(request.op), shape, request.root,
                              request.prescale, request.postscale, &window, group,
                              request.input_place.registered() ? &input : nullptr,
-                             request.output_place.registered() ? &output : nullptr);
+                             request.output_place.registered() ? &output : nullptr, splits,
+                             request.into_output, objection);
 }
 
 Offset<wire::Response> Pack(FlatBufferBuilder& builder, const Response& response) {
@@ -70,6 +74,15 @@ Status CheckGroup(const Request& request) {
                                         Name(request.kind), " of shape ", ToString(request.shape)));
 }
 
+Status CheckFields(const Request& request) {
+  std::string_view misplaced;
+  if (!request.splits.empty() && request.kind != OperationKind::kAlltoall) misplaced = "splits";
+  if (request.into_output && request.kind != OperationKind::kAllgather) misplaced = "into_output";
+  if (misplaced.empty()) return Status::Ok();
+  return Status::InvalidArgument(StrCat("tensor '", request.name, "': field ", misplaced,
+                                        " does not belong to ", Name(request.kind)));
+}
+
 }  // namespace
 
 std::string_view Name(OperationKind kind) { return kKindNames[static_cast<std::size_t>(kind)]; }
@@ -91,6 +104,7 @@ Status Validate(const Request& request) {
                                             " has more bytes than 63 bits count"));
     }
   }
+  RONDE_RETURN_IF_ERROR(CheckFields(request));
   return CheckGroup(request);
 }
 

@@ -20,6 +20,8 @@ enum class OperationKind : std::uint8_t {
   kBarrier = 3,
   kModelAverage = 4,
   kAllocate = 5,  ///< registered memory of shape [bytes]
+  kReducescatter = 6,
+  kAlltoall = 7,
 };
 [[nodiscard]] std::string_view Name(OperationKind kind);
 
@@ -42,6 +44,11 @@ struct Request {
   /// A grouped allreduce: the number of elements of each member, in order; shape is [their sum].
   /// Empty for a single tensor.
   std::vector<std::int64_t> group_counts;
+  /// An alltoall: rows of the first dimension for each rank, in rank order. Whether they are one
+  /// for each rank and add up is the negotiator's to say, so that all ranks hear of it.
+  std::vector<std::int64_t> splits;
+  /// An allgather: into the caller's buffer, so that all ranks must have as many rows.
+  bool into_output = false;
   int root = 0;
   double prescale = 1;
   double postscale = 1;
@@ -50,20 +57,24 @@ struct Request {
   /// it would be packed. In a response: kept where all ranks said the same.
   MemoryPlace input_place;
   MemoryPlace output_place;
+  /// What this rank finds wrong with its own buffers, to be told to all ranks: refused alone, it
+  /// would let the others wait. Continues "on rank 1 "; empty where all is well.
+  std::string objection;
 
   friend bool operator==(const Request&, const Request&) = default;
 };
 
 /// kInvalidArgument when `request` cannot be sent: no name, a negative dimension, more bytes than
-/// 63 bits count, or a group whose members do not add up. Everything that concerns several ranks is
-/// the negotiator's.
+/// 63 bits count, a group whose members do not add up, or a field that its kind does not have.
+/// Everything that concerns several ranks is the negotiator's.
 [[nodiscard]] Status Validate(const Request& request);
 
 /// One operation that all ranks now execute, or an error that all ranks report for that name.
 struct Response {
-  Request request;                         ///< as agreed; shape is this rank's for allgather
-  std::vector<std::int64_t> rank_extents;  ///< allgather: first dimension of each rank
-  Status error;                            ///< not ok: complete the handle with it
+  Request request;  ///< as agreed; shape and splits are this rank's own for the executor
+  /// Allgather: first dimension of each rank. Alltoall: rows from rank i to rank j, at [i p + j].
+  std::vector<std::int64_t> rank_extents;
+  Status error;  ///< not ok: complete the handle with it
 };
 
 /// What travels between ranks on the control plane. Versioned; verified before use.

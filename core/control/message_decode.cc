@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -44,6 +45,9 @@ Result<Request> Unpack(const wire::Request& from) {
   request.name = from.name()->str();
   request.shape = ReadVector(from.shape());
   request.group_counts = ReadVector(from.group_counts());
+  request.splits = ReadVector(from.splits());
+  request.into_output = from.into_output();
+  if (from.objection() != nullptr) request.objection = from.objection()->str();
   request.input_place = ReadPlace(from.input_place());
   request.output_place = ReadPlace(from.output_place());
   request.root = from.root();
@@ -56,11 +60,21 @@ Result<Request> Unpack(const wire::Request& from) {
   return request;
 }
 
-/// The gathered tensor must be as countable as each rank's part.
+/// One row of blocks for each rank, of which the first is rank 0's, whose request it is.
+bool AreBlocksOf(const Request& alltoall, const std::vector<std::int64_t>& extents) {
+  const std::size_t ranks = alltoall.splits.size();
+  return extents.size() == ranks * ranks &&
+         std::equal(alltoall.splits.begin(), alltoall.splits.end(), extents.begin());
+}
+
+/// What all ranks have together must be as countable as each rank's part.
 Status CheckExtents(const Response& response) {
   if (response.rank_extents.empty()) return Status::Ok();
   Request gathered = response.request;
-  if (gathered.shape.empty()) return Corrupt("extents of an allgather without dimensions");
+  if (gathered.shape.empty()) return Corrupt("extents of a tensor without dimensions");
+  if (gathered.kind == OperationKind::kAlltoall && !AreBlocksOf(gathered, response.rank_extents)) {
+    return Corrupt(StrCat("blocks of '", gathered.name, "' are not what its rank 0 sends"));
+  }
   gathered.shape[0] = 0;
   for (const std::int64_t extent : response.rank_extents) {
     if (extent < 0 || __builtin_add_overflow(gathered.shape[0], extent, &gathered.shape[0])) {

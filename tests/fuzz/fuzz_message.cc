@@ -1,4 +1,6 @@
 // What ranks tell each other on the control plane, as bytes from a peer that may be damaged.
+#include <algorithm>
+
 #include "core/control/message.h"
 #include "tests/fuzz/fuzz_target.h"
 
@@ -32,6 +34,10 @@ void CheckUsable(const Response& response) {
   for (const std::int64_t extent : response.rank_extents) {
     FUZZ_REQUIRE(extent >= 0 && !__builtin_add_overflow(total, extent, &total));
   }
+  if (response.request.kind != OperationKind::kAlltoall || response.rank_extents.empty()) return;
+  const std::vector<std::int64_t>& splits = response.request.splits;
+  FUZZ_REQUIRE(response.rank_extents.size() == splits.size() * splits.size());
+  FUZZ_REQUIRE(std::equal(splits.begin(), splits.end(), response.rank_extents.begin()));
 }
 
 int FuzzMessage(const std::uint8_t* data, std::size_t size) {
@@ -78,6 +84,42 @@ Response GatherResponse() {
   return response;
 }
 
+Request ExchangeRequest() {
+  Request request;
+  request.kind = OperationKind::kAlltoall;
+  request.name = "tokens";
+  request.shape = {9, 2};
+  request.splits = {4, 5};
+  request.objection = "its input is too short";
+  return request;
+}
+
+Response ExchangeResponse() {
+  Response response;
+  response.request = ExchangeRequest();
+  response.rank_extents = {4, 5, 0, 3};
+  return response;
+}
+
+Request ScatterRequest() {
+  Request request;
+  request.kind = OperationKind::kReducescatter;
+  request.name = "shards";
+  request.shape = {5, 7};
+  request.input_place = {.block = 1, .offset = 128};
+  return request;
+}
+
+Request GatherIntoRequest() {
+  Request request;
+  request.kind = OperationKind::kAllgather;
+  request.name = "weights";
+  request.shape = {5, 7};
+  request.into_output = true;
+  request.output_place = {.block = 2, .offset = 0};
+  return request;
+}
+
 std::vector<std::string> MessageSeeds() {
   Response failed;
   failed.request = GradientRequest();
@@ -88,7 +130,9 @@ std::vector<std::string> MessageSeeds() {
   for (const std::vector<std::byte>& bytes :
        {Encode(RequestList{.requests = {GradientRequest(), AverageRequest(), scalar}}),
         Encode(RequestList{.requests = {scalar}, .shutdown = true}), Encode(RequestList{}),
+        Encode(RequestList{.requests = {ExchangeRequest(), ScatterRequest(), GatherIntoRequest()}}),
         Encode(ResponseList{.responses = {GatherResponse(), failed}}),
+        Encode(ResponseList{.responses = {ExchangeResponse()}}),
         Encode(ResponseList{.responses = {GatherResponse()}, .shutdown = true}),
         Encode(ResponseList{})}) {
     seeds.emplace_back(reinterpret_cast<const char*>(bytes.data()), bytes.size());

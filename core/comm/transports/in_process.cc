@@ -85,6 +85,7 @@ class InProcessTransport final : public Transport {
                                             std::size_t size_bytes) override;
 
   void Abort(const Status& cause) override { state_->Abort(cause); }
+  void RequestAbort(const Status& cause) override { state_->Abort(cause); }
   Status CheckLiveness() override { return state_->status(); }
   Result<std::unique_ptr<Transport>> Split(int color, int key) override;
   [[nodiscard]] std::uint64_t bytes_sent() const override { return *bytes_sent_; }

@@ -183,6 +183,7 @@ class MpiTransport final : public Transport {
                                             std::size_t size_bytes) override;
 
   void Abort(const Status& cause) override { world_.Abort(cause); }
+  void RequestAbort(const Status& cause) override { world_.RequestAbort(cause); }
   Status CheckLiveness() override { return world_.CheckLiveness(); }
   Result<std::unique_ptr<Transport>> Split(int color, int key) override;
   [[nodiscard]] std::uint64_t bytes_sent() const override { return world_.bytes_sent(); }

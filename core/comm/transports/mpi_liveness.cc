@@ -64,6 +64,14 @@ void MpiWorld::Abort(const Status& cause) {
   SendAbort(cause);
 }
 
+void MpiWorld::RequestAbort(const Status& cause) {
+  const std::lock_guard lock(request_mutex_);
+  if (!abort_request_.ok()) return;
+  abort_request_ = cause;
+  // Release: whoever sees the flag reads the cause.
+  abort_requested_.store(true, std::memory_order_release);
+}
+
 void MpiWorld::SendAbort(const Status& cause) {
   abort_message_ = EncodeCause(cause);
   for (int peer = 0; peer < size_; ++peer) {
@@ -107,6 +115,11 @@ void MpiWorld::ReceiveAbort(double patience_s) {
 Status MpiWorld::CheckLiveness() {
   if (failed()) return failure_;
   if (size_ == 1) return Status::Ok();
+  if (abort_requested_.load(std::memory_order_acquire)) {
+    // Not changed any more: only the first request counts.
+    Abort(abort_request_);
+    return failure_;
+  }
   // A rank of this host that ends the job says so here, which costs one read of a shared line.
   const DoorbellPage& page = doorbell_->page(doorbell_->leader());
   if (const std::uint32_t by = page.aborting.load(std::memory_order_acquire); by != 0) {

@@ -12,6 +12,8 @@
 namespace ronde {
 namespace {
 
+constexpr std::int64_t kEndlessNs = std::int64_t{1} << 55;  // a year
+
 // What every rank tells all others at creation.
 struct HostRecord {
   std::array<char, 256> id{};
@@ -94,6 +96,14 @@ Status MpiWorld::ExchangeHosts(const Config& config) {
 void MpiWorld::ChooseWaiting(const Config& config) {
   const auto on_this_host = std::count(host_ids_.begin(), host_ids_.end(), host_ids_[rank_]);
   const int cores = AvailableCores();
+  const std::string& wait = config.GetText(Setting::kWait);
+  if (wait == "block") return;  // neither spins
+  if (wait == "spin") {
+    // An idle engine only where a core is its own: it would take the computation's.
+    spin_ns_ = 2 * on_this_host <= cores ? kEndlessNs : 0;
+    spin_turns_ = UINT64_MAX;
+    return;
+  }
   const std::int64_t spin_us = config.GetInteger(Setting::kSpinUs);
   if (spin_us >= 0) {
     spin_ns_ = spin_us * 1000;

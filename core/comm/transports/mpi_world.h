@@ -1,10 +1,12 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,7 +21,7 @@
 namespace ronde {
 
 /// What a rank's world transport and its splits share: communicators, who sits where, the doorbell,
-/// the control plane and the job's liveness. Engine-only, except Ring().
+/// the control plane and the job's liveness. Engine-only, except Ring() and RequestAbort().
 class MpiWorld {
  public:
   /// Collective over MPI_COMM_WORLD.
@@ -42,6 +44,7 @@ class MpiWorld {
 
   // --- Liveness; see Transport.
   void Abort(const Status& cause);
+  void RequestAbort(const Status& cause);
   Status CheckLiveness();
   [[nodiscard]] bool failed() const { return !failure_.ok(); }
 
@@ -94,6 +97,10 @@ class MpiWorld {
   std::deque<Incoming> incoming_;  // in order of arrival; the first may be incomplete
   std::deque<ControlMessage> to_self_;
   std::uint64_t local_received_ = 0;  // of what connected peers have posted
+
+  std::mutex request_mutex_;
+  Status abort_request_;                      // guarded by request_mutex_
+  std::atomic<bool> abort_requested_{false};  // abort_request_ has been set
 
   Status failure_;
   std::vector<std::byte> abort_message_;

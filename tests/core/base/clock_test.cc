@@ -28,6 +28,17 @@ TEST(Deadline, RemainingIsAtMostWhatWasAskedFor) {
   EXPECT_GT(deadline.RemainingNs(), 50'000'000'000);
 }
 
+TEST(Deadline, MayStartWhenItIsFirstAskedAbout) {
+  const Deadline asked = Deadline::AfterFirstLook(0.001);
+  const Deadline later = Deadline::AfterFirstLook(0.001);
+  const Deadline start = Deadline::After(0.002);
+  EXPECT_FALSE(asked.Expired());
+  while (!start.Expired()) {
+  }
+  EXPECT_TRUE(asked.Expired());
+  EXPECT_GT(later.RemainingNs(), 0);
+}
+
 TEST(Deadline, NeverNeverExpires) {
   EXPECT_FALSE(Deadline::Never().Expired());
   EXPECT_EQ(Deadline::Never().RemainingNs(), INT64_MAX);

@@ -52,11 +52,46 @@ TEST(Topology, DescriptionSaysWhatIsKnownAndWhatIsNot) {
   EXPECT_THAT(text, HasSubstr("may use 4 at once (CPUs 0-2,5,8-9)"));
 }
 
+TEST(Topology, KnowsThePackageOfEveryCpuThatItMayUse) {
+  const Topology topology = DetectTopology();
+  for (const int cpu : topology.allowed_cpus) {
+    ASSERT_LT(static_cast<std::size_t>(cpu), topology.package_of_cpu.size());
+    EXPECT_GE(topology.package_of_cpu[static_cast<std::size_t>(cpu)], 0);
+    EXPECT_LT(topology.package_of_cpu[static_cast<std::size_t>(cpu)], topology.packages);
+  }
+}
+
+TEST(Topology, BoundToAPackageOnlyWhereAllCpusAreOnIt) {
+  Topology topology;
+  topology.package_of_cpu = {0, 0, 1, 1, -1};
+  const auto bound = [&](std::vector<int> cpus) {
+    topology.allowed_cpus = std::move(cpus);
+    return BoundPackage(topology);
+  };
+  EXPECT_EQ(bound({0, 1}), 0);
+  EXPECT_EQ(bound({2}), 1);
+  EXPECT_EQ(bound({1, 2}), -1);
+  EXPECT_EQ(bound({}), -1);
+  EXPECT_EQ(bound({4}), -1);
+  EXPECT_EQ(bound({9}), -1);
+}
+
 TEST(Topology, TheLastLevelCacheIsOfAPlausibleSizeOrUnknown) {
   const std::int64_t size_bytes = LastLevelCacheBytes();
   EXPECT_GE(size_bytes, 0);
   EXPECT_LE(size_bytes, std::int64_t{8} << 30);
   EXPECT_EQ(size_bytes % 1024, 0);
+}
+
+TEST(Topology, MachineKeyLeavesOutWhatDoesNotChangeSpeed) {
+  Topology topology;
+  topology.host_name = "node7";
+  topology.cpu_model = "Some CPU";
+  topology.packages = 2;
+  topology.cores = 8;
+  topology.processing_units = 16;
+  topology.l3_bytes = 32 << 20;
+  EXPECT_EQ(MachineKey(topology), "Some CPU, 2 packages, 8 cores, 16 threads, L3 32 MiB");
 }
 
 TEST(HostIdentity, IsStableAndNamesTheHost) {

@@ -1,7 +1,10 @@
 #include "core/control/agreement.h"
 
 #include <cmath>
+#include <cstdint>
 #include <functional>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -136,6 +139,77 @@ TEST(Agree, AllgatherRefusesScalarsAndOverflow) {
             StatusCode::kInvalidArgument);
 }
 
+Request Exchange(std::int64_t rows, std::vector<std::int64_t> splits) {
+  Request request = Conv1(OperationKind::kAlltoall);
+  request.shape = {rows, 3};
+  request.splits = std::move(splits);
+  return request;
+}
+
+TEST(Agree, AlltoallListsTheBlocksOfAllRanks) {
+  const Response response = Agree({Exchange(3, {1, 2}), Exchange(5, {5, 0})});
+  EXPECT_TRUE(response.error.ok()) << response.error.message();
+  EXPECT_EQ(response.rank_extents, (std::vector<std::int64_t>{1, 2, 5, 0}));
+}
+
+TEST(Agree, AlltoallSplitsMustBeOneForEachRankAndAddUp) {
+  const auto error = [](std::int64_t rows, std::vector<std::int64_t> splits) {
+    const Response response = Agree({Exchange(3, {1, 2}), Exchange(rows, std::move(splits))});
+    EXPECT_TRUE(response.error.ok() || response.rank_extents.empty());
+    return response.error;
+  };
+  EXPECT_TRUE(error(0, {0, 0}).ok());
+  EXPECT_EQ(error(5, {2, 2}),
+            Status::InvalidArgument("tensor 'conv1.weight': on rank 1 the splits are [2, 2], but 5 "
+                                    "rows go to 2 ranks; give one number of rows for each rank, "
+                                    "none negative, that add up to the rows of the input"));
+  const StatusCode invalid = StatusCode::kInvalidArgument;
+  EXPECT_EQ(error(5, {}).code(), invalid);
+  EXPECT_EQ(error(5, {5}).code(), invalid);
+  EXPECT_EQ(error(5, {2, 2, 1}).code(), invalid);
+  EXPECT_EQ(error(5, {6, -1}).code(), invalid);
+  EXPECT_EQ(error(5, {INT64_MAX, INT64_MAX}).code(), invalid);
+  EXPECT_EQ(error(1LL << 60, {1LL << 60, 0}).code(), invalid) << "too many bytes";
+}
+
+TEST(Agree, AlltoallNeedsTheOtherDimensionsEqual) {
+  const Status error = ErrorOf(Exchange(3, {1, 2}), [](Request& r) { r.shape = {3, 4}; });
+  EXPECT_EQ(error.code(), StatusCode::kMismatch);
+  EXPECT_TRUE(error.message().ends_with("except in the first dimension")) << error.message();
+}
+
+TEST(Agree, AnAllgatherIntoAnOutputNeedsTheFirstDimensionEqualAsWell) {
+  Request into = Conv1(OperationKind::kAllgather);
+  into.into_output = true;
+  EXPECT_EQ(ErrorOf(into,
+                    [](Request& r) {
+                      r.shape = {63, 3};
+                    }),
+            Status::Mismatch("tensor 'conv1.weight': rank 0 submitted float32 [64, 3] but rank 1 "
+                             "submitted float32 [63, 3]; shapes must be equal on all ranks"));
+  EXPECT_EQ(ErrorOf(into, [](Request& r) { r.into_output = false; }),
+            Status::Mismatch("tensor 'conv1.weight': rank 0 submitted allgather into a given "
+                             "output but rank 1 submitted allgather without an output; "
+                             "destinations must be equal on all ranks"));
+}
+
+TEST(Agree, ReducescatterNeedsRowsAndAnElementwiseOperator) {
+  const Request scatter = Conv1(OperationKind::kReducescatter);
+  EXPECT_TRUE(Agree({scatter, scatter}).error.ok());
+  EXPECT_EQ(ErrorOf(scatter, [](Request& r) { r.shape = {63, 3}; }).code(), StatusCode::kMismatch);
+  EXPECT_EQ(ErrorOfAll(scatter, [](Request& r) { r.shape = {}; }),
+            Status::InvalidArgument("tensor 'conv1.weight': reducescatter works along the first "
+                                    "dimension, but a scalar has none; submit it with shape [1]"));
+  EXPECT_EQ(ErrorOfAll(scatter, [](Request& r) { r.op = ReduceOp::kAdasum; }).code(),
+            StatusCode::kInvalidArgument);
+}
+
+TEST(Agree, AnObjectionOfOneRankReachesAll) {
+  EXPECT_EQ(ErrorOf(
+                Conv1(), [](Request& r) { r.objection = "its output is too short"; }, 2, 3),
+            Status::InvalidArgument("tensor 'conv1.weight': on rank 2 its output is too short"));
+}
+
 TEST(Agree, RootsMustExist) {
   const auto error = [](int root) {
     return ErrorOfAll(Conv1(OperationKind::kBroadcast), [&](Request& r) { r.root = root; });
@@ -162,6 +236,8 @@ TEST(Agree, ScalingNeedsFloatingPointAndFiniteFactors) {
   EXPECT_EQ(code(DataType::kUInt8, 1, 2, ReduceOp::kSum), kInvalidArgument);
   EXPECT_EQ(code(DataType::kInt64, 1, 1, ReduceOp::kAverage), kOk);
   EXPECT_EQ(code(DataType::kFloat16, 0.5, 2, ReduceOp::kAverage), kOk);
+  EXPECT_EQ(code(DataType::kFloat16, 1, 1, ReduceOp::kAdasum), kOk);
+  EXPECT_EQ(code(DataType::kInt32, 1, 1, ReduceOp::kAdasum), kInvalidArgument);
   EXPECT_EQ(code(DataType::kFloat32, NAN, 1, ReduceOp::kSum), kInvalidArgument);
   EXPECT_EQ(code(DataType::kFloat32, 1, INFINITY, ReduceOp::kSum), kInvalidArgument);
 }

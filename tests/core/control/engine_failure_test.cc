@@ -34,6 +34,10 @@ TEST(EngineMismatch, IsTheSameErrorOnAllRanksAndTheJobGoesOn) {
   request.shape = {2, 2};
   Request gather = request;
   gather.kind = OperationKind::kAllgather;
+  Request scatter = request;
+  scatter.kind = OperationKind::kReducescatter;
+  Request into = gather;
+  into.into_output = true;
   Request average = request;
   average.kind = OperationKind::kModelAverage;
   average.window = {.period = 2, .origin = 0, .step = 2};
@@ -48,6 +52,12 @@ TEST(EngineMismatch, IsTheSameErrorOnAllRanksAndTheJobGoesOn) {
       {gather,
        [](Request& r) {
          r.shape = {2, 3};
+       }},
+      {scatter, [](Request& r) { r.kind = OperationKind::kAllreduce; }},
+      {scatter, [](Request& r) { r.op = ReduceOp::kMax; }},
+      {into,
+       [](Request& r) {
+         r.shape = {3, 2};
        }},
       {average, [](Request& r) { r.window.step = 4; }},
   };

@@ -31,7 +31,18 @@ RequestList SampleRequests() {
   group.group_counts = {4, 0, 5};
   group.input_place = {.block = 3, .offset = 64};
   group.output_place = {.block = 4, .offset = 0};
-  return {.requests = {SampleRequest(), scalar, group}, .shutdown = true};
+  Request exchange;
+  exchange.kind = OperationKind::kAlltoall;
+  exchange.name = "tokens";
+  exchange.shape = {9, 2};
+  exchange.splits = {4, 0, 5};
+  exchange.objection = "its output is too short";
+  Request into;
+  into.kind = OperationKind::kAllgather;
+  into.name = "shards";
+  into.shape = {3};
+  into.into_output = true;
+  return {.requests = {SampleRequest(), scalar, group, exchange, into}, .shutdown = true};
 }
 
 ResponseList SampleResponses() {
@@ -40,10 +51,16 @@ ResponseList SampleResponses() {
   gather.request.name = "correct";
   gather.request.shape = {4, 2};
   gather.rank_extents = {4, 0, 9};
+  Response exchange;
+  exchange.request.kind = OperationKind::kAlltoall;
+  exchange.request.name = "tokens";
+  exchange.request.shape = {3, 2};
+  exchange.request.splits = {1, 2};
+  exchange.rank_extents = {1, 2, 0, 7};
   Response failed;
   failed.request = SampleRequest();
   failed.error = Status::Mismatch("tensor 'x': shapes differ");
-  return {.responses = {gather, failed}, .shutdown = false};
+  return {.responses = {gather, exchange, failed}, .shutdown = false};
 }
 
 std::span<const std::byte> Bytes(const std::vector<std::byte>& bytes) { return bytes; }
@@ -90,11 +107,11 @@ TEST(Message, OneListIsNotTakenForTheOther) {
 
 TEST(Message, NamesAForeignFormatVersion) {
   std::vector<std::byte> bytes = Encode(RequestList{});
-  // The version is the only 16-bit field of the root table that is 2; find it by trying.
+  // The version is the only 16-bit field of the root table that is 3; find it by trying.
   bool found = false;
   for (std::size_t at = 8; at + 1 < bytes.size() && !found; ++at) {
     std::vector<std::byte> changed = bytes;
-    if (changed[at] != std::byte{2} || changed[at + 1] != std::byte{0}) continue;
+    if (changed[at] != std::byte{3} || changed[at + 1] != std::byte{0}) continue;
     changed[at] = std::byte{77};
     const Result<RequestList> list = DecodeRequestList(changed);
     found = !list.ok() && list.status().message().find("format version 77") != std::string::npos;
@@ -110,9 +127,9 @@ TEST(Message, RefusesValuesOutOfRange) {
   };
   EXPECT_TRUE(decode([](Request&) {}).ok());
   const auto refused = [&](auto change) { return decode(change).code() == StatusCode::kInternal; };
-  EXPECT_TRUE(refused([](Request& r) { r.kind = static_cast<OperationKind>(6); }));
-  EXPECT_TRUE(refused([](Request& r) { r.dtype = static_cast<DataType>(7); }));
-  EXPECT_TRUE(refused([](Request& r) { r.op = static_cast<ReduceOp>(5); }));
+  EXPECT_TRUE(refused([](Request& r) { r.kind = static_cast<OperationKind>(8); }));
+  EXPECT_TRUE(refused([](Request& r) { r.dtype = static_cast<DataType>(kDataTypeCount); }));
+  EXPECT_TRUE(refused([](Request& r) { r.op = static_cast<ReduceOp>(kReduceOpCount); }));
   EXPECT_TRUE(refused([](Request& r) { r.shape = {3, -1}; }));
   EXPECT_TRUE(refused([](Request& r) { r.shape = {1LL << 40, 1LL << 40}; }));
   EXPECT_TRUE(refused([](Request& r) { r.shape = {1LL << 40, 1LL << 40, 0}; }));
@@ -130,6 +147,8 @@ TEST(Message, RefusesValuesOutOfRange) {
   EXPECT_TRUE(group_refused({1}, {2, -1}));
   EXPECT_TRUE(group_refused({0}, {INT64_MAX, INT64_MAX, 2}));
   EXPECT_TRUE(refused([](Request& r) { r.group_counts = {64 * 3 * 7 * 7}; }));
+  EXPECT_TRUE(refused([](Request& r) { r.splits = {64}; })) << "no alltoall";
+  EXPECT_TRUE(refused([](Request& r) { r.into_output = true; })) << "no allgather";
 }
 
 TEST(Message, RefusesExtentsOutOfRange) {
@@ -139,6 +158,29 @@ TEST(Message, RefusesExtentsOutOfRange) {
     list.responses[0].rank_extents = extents;
     EXPECT_EQ(DecodeResponseList(Encode(list)).status().code(), StatusCode::kInternal);
   }
+}
+
+TEST(Message, SplitsThatDoNotAddUpReachTheNegotiation) {
+  RequestList list = SampleRequests();
+  list.requests[3].splits = {INT64_MAX, INT64_MAX, -1, 7};
+  const Result<RequestList> received = DecodeRequestList(Encode(list));
+  ASSERT_TRUE(received.ok());
+  EXPECT_EQ(received.value().requests[3].splits, list.requests[3].splits);
+}
+
+TEST(Message, RefusesBlocksThatAreNotTheSplitsOfAllRanks) {
+  const auto code = [](const std::vector<std::int64_t>& extents) {
+    ResponseList list = SampleResponses();
+    list.responses[1].rank_extents = extents;
+    return DecodeResponseList(Encode(list)).status().code();
+  };
+  EXPECT_EQ(code({1, 2, 0, 7}), StatusCode::kOk);
+  EXPECT_EQ(code({1, 2}), StatusCode::kInternal) << "a rank too few";
+  EXPECT_EQ(code({1, 2, 0, 7, 0}), StatusCode::kInternal);
+  EXPECT_EQ(code({2, 1, 0, 7}), StatusCode::kInternal) << "not what rank 0 sends";
+  EXPECT_EQ(code({1, 2, -1, 7}), StatusCode::kInternal);
+  EXPECT_EQ(code({1, 2, INT64_MAX, 0}), StatusCode::kInternal);
+  EXPECT_EQ(code({1, 2, 1LL << 61, 0}), StatusCode::kInternal) << "too many bytes";
 }
 
 TEST(Message, TruncatedBytesAreAnError) {

@@ -1,0 +1,24 @@
+#include "core/control/block_shape.h"
+
+#include <gtest/gtest.h>
+
+namespace ronde {
+namespace {
+
+TEST(BlockShape, DealsOneRowMoreToTheFirstRanks) {
+  EXPECT_EQ(ReducescatterShape({7, 3}, 0, 3), (Shape{3, 3}));
+  EXPECT_EQ(ReducescatterShape({7, 3}, 1, 3), (Shape{2, 3}));
+  EXPECT_EQ(ReducescatterShape({7, 3}, 2, 3), (Shape{2, 3}));
+  EXPECT_EQ(ReducescatterShape({1}, 1, 2), (Shape{0}));
+  EXPECT_EQ(ReducescatterShape({0, 5}, 0, 4), (Shape{0, 5}));
+  EXPECT_EQ(ReducescatterShape({}, 1, 2), Shape{}) << "refused later";
+}
+
+TEST(BlockShape, GathersTheRowsOfAllRanks) {
+  EXPECT_EQ(AllgatherShape({2, 3}, 4), (Shape{8, 3}));
+  EXPECT_EQ(AllgatherShape({}, 4), (Shape{4}));
+  EXPECT_EQ(AllgatherShape({1LL << 62}, 4), (Shape{1LL << 62})) << "refused later";
+}
+
+}  // namespace
+}  // namespace ronde
