@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "collectives/host_facts.h"
 #include "collectives/shared/shared_channel.h"
 #include "core/base/log.h"
 
@@ -13,13 +14,18 @@ Result<std::unique_ptr<CollectiveContext>> CollectiveContext::Create(Transport& 
   RONDE_ASSIGN_OR_RETURN(auto communicator, Communicator::Create(transport));
   std::unique_ptr<CollectiveContext> context(
       new CollectiveContext(std::move(communicator), config.GetReal(Setting::kTimeoutS)));
+  RONDE_ASSIGN_OR_RETURN(HostFacts facts,
+                         AgreeOnHosts(context->communicator_, config, context->NewDeadline()));
+  context->costs_ = facts.tuning ? facts.tuning->costs : DefaultCosts(facts.crowding);
+  context->tuning_ = std::move(facts.tuning);
+  context->local_packages_ = std::move(facts.local_packages);
   Transport& local = context->communicator_.local().transport();
   if (local.size() == 1) return context;
 
   const SharedChannel::Options options = {
       .world_rank = transport.rank(),
       .slot_bytes = static_cast<std::size_t>(config.GetInteger(Setting::kChunkBytes)),
-      .wait = WaitPolicy::For(config.GetInteger(Setting::kSpinUs), local.size())};
+      .wait = WaitPolicy::For(config, local.size(), facts.local_cores)};
   auto channel = SharedChannel::Create(local, options, context->NewDeadline());
   if (channel.ok()) {
     context->channel_ = std::move(channel).value();
@@ -36,16 +42,16 @@ CollectiveContext::CollectiveContext(Communicator communicator, double timeout_s
 
 CollectiveContext::~CollectiveContext() = default;
 
-std::byte* CollectiveContext::Scratch(std::size_t size_bytes) {
+std::byte* ScratchMemory::Get(std::size_t size_bytes) {
   constexpr std::size_t kAlignment = 64;
-  if (size_bytes + kAlignment > scratch_bytes_) {
+  if (size_bytes + kAlignment > size_bytes_) {
     // Doubling keeps the number of growths logarithmic; make_unique would clear the memory.
-    scratch_bytes_ = std::max(size_bytes + kAlignment, 2 * scratch_bytes_);
-    scratch_.reset();
-    scratch_.reset(new std::byte[scratch_bytes_]);
+    size_bytes_ = std::max(size_bytes + kAlignment, 2 * size_bytes_);
+    memory_.reset();
+    memory_.reset(new std::byte[size_bytes_]);
   }
-  const auto address = reinterpret_cast<std::uintptr_t>(scratch_.get());
-  return scratch_.get() + (kAlignment - address % kAlignment) % kAlignment;
+  const auto address = reinterpret_cast<std::uintptr_t>(memory_.get());
+  return memory_.get() + (kAlignment - address % kAlignment) % kAlignment;
 }
 
 std::uint64_t CollectiveContext::bytes_on_wire() const {

@@ -1,8 +1,10 @@
 #pragma once
 
-#include "collectives/collective_context.h"
+#include <cstdint>
 
 namespace ronde {
+
+class CollectiveContext;
 
 /// A link's parameters in the alpha-beta-gamma model: microseconds per message, per byte moved and
 /// per byte reduced.
@@ -10,18 +12,51 @@ struct LinkCost {
   double alpha_us = 0;
   double beta_us = 0;
   double gamma_us = 0;
+
+  friend bool operator==(const LinkCost&, const LinkCost&) = default;
 };
 
-// Defaults for a current server, to be calibrated per machine. They are compiled in, so they are
-// equal on all ranks, as every choice that is made from them must be.
+// Defaults for a current server.
 
 /// One step of the shared-memory channel; beta is a copy into or out of a slot.
 inline constexpr LinkCost kSharedMemoryCost = {
-    .alpha_us = 0.2, .beta_us = 1.4e-5, .gamma_us = 1e-5};
+    .alpha_us = 0.13, .beta_us = 1.2e-5, .gamma_us = 1e-5};
+/// The same step where payloads stay in registered memory; beta is a load or store there.
+inline constexpr LinkCost kRegisteredCost = {.alpha_us = 0.1, .beta_us = 6e-6, .gamma_us = 9e-6};
 /// A transport's message between processes of one host: two copies of each byte.
 inline constexpr LinkCost kLocalCost = {.alpha_us = 0.5, .beta_us = 1e-4, .gamma_us = 2e-5};
 /// A transport's message between hosts: 10 Gb/s Ethernet.
 inline constexpr LinkCost kNetworkCost = {.alpha_us = 25, .beta_us = 8e-4, .gamma_us = 2e-5};
+/// A byte between two packages (sockets) of a host, besides what it costs inside one.
+inline constexpr double kPackageCrossingUs = 3e-5;
+/// A step among ranks that have to take turns on a core: each wait gives the core away.
+inline constexpr double kCrowdedStepUs = 1.3;
+
+/// What algorithms are judged by, and the sizes at which they change their ways. Plain data, equal
+/// on all ranks (see HostFacts and TuningFile), as every choice that is made from it must be.
+struct CostModel {
+  LinkCost shared_memory = kSharedMemoryCost;
+  LinkCost registered = kRegisteredCost;
+  LinkCost local = kLocalCost;
+  LinkCost network = kNetworkCost;
+  /// Up to this size shared_memory reduces in one shot where there are more than two ranks.
+  std::int64_t one_shot_bytes = 16 << 10;
+  /// From this working set on (bytes of all ranks' buffers together) results that are not read
+  /// soon are written past the cache: the last level's size.
+  std::int64_t streaming_bytes = 32 << 20;
+
+  friend bool operator==(const CostModel&, const CostModel&) = default;
+};
+
+/// What ranks know of each other's machines when nothing has been measured; equal on all ranks.
+struct Crowding {
+  int ranks_per_host = 1;        ///< the most
+  int cores = 1;                 ///< the fewest that a host's ranks may use together
+  std::int64_t cache_bytes = 0;  ///< the least last-level cache; 0: unknown
+};
+
+/// The defaults, adapted: more ranks than cores share bandwidth and pay for turns at every step.
+[[nodiscard]] CostModel DefaultCosts(const Crowding& crowding);
 
 /// The link that bounds a collective over all ranks of the context.
 [[nodiscard]] const LinkCost& BoundingLink(CollectiveContext& context);

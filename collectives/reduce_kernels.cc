@@ -16,10 +16,18 @@ Scaling ScalingFor(ReduceOp op, DataType dtype, double prescale, double postscal
 
 void Reduce(ReduceOp op, DataType dtype, std::span<const void* const> inputs, void* output,
             std::int64_t count, const Scaling& scaling) {
+  ReduceToAll(op, dtype, inputs, std::span(&output, 1), count, scaling, /*streams=*/false);
+}
+
+void ReduceToAll(ReduceOp op, DataType dtype, std::span<const void* const> inputs,
+                 std::span<void* const> outputs, std::int64_t count, const Scaling& scaling,
+                 bool streams) {
   if (count == 0) return;
   const ReduceCall call = {.inputs = inputs.data(),
                            .input_count = static_cast<int>(inputs.size()),
-                           .output = output,
+                           .outputs = outputs.data(),
+                           .output_count = static_cast<int>(outputs.size()),
+                           .streams = streams,
                            .count = count,
                            .prescale = scaling.prescale,
                            .postscale = scaling.postscale,

@@ -26,7 +26,7 @@ inline constexpr int kMaxReduceInputs = 1024;
 
 /// output[i] = postscale * (prescale*inputs[0][i] op prescale*inputs[1][i] op ...), as a binary
 /// tree over the inputs (1 to kMaxReduceInputs), level by level: ReductionOrder::kTree. kAverage
-/// counts as kSum: see ScalingFor.
+/// counts as kSum: see ScalingFor. `op` must be IsElementwise.
 ///
 /// float16 and bfloat16 accumulate in float32 and round once, to nearest even. min and max keep
 /// NaN. Integer sums and products wrap modulo 2^bits. `output` may be one of the inputs; otherwise
@@ -34,6 +34,14 @@ inline constexpr int kMaxReduceInputs = 1024;
 /// do not depend on the instruction set.
 void Reduce(ReduceOp op, DataType dtype, std::span<const void* const> inputs, void* output,
             std::int64_t count, const Scaling& scaling = {});
+
+/// The same to several outputs at once, each of which may be one of the inputs: results go from
+/// registers to all of them. `streams` writes them past the cache where they fill whole lines: for
+/// outputs that do not fit there, whose lines would be fetched only to be overwritten. It needs
+/// EndStream() before others are told.
+void ReduceToAll(ReduceOp op, DataType dtype, std::span<const void* const> inputs,
+                 std::span<void* const> outputs, std::int64_t count, const Scaling& scaling,
+                 bool streams);
 
 /// output[i] = factor * input[i] for floating-point types; a plain copy when factor is 1.
 /// `input` may equal `output`.

@@ -2,17 +2,21 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "core/base/strcat.h"
 
 namespace ronde {
 namespace {
 
+using Buffers = TunedRule::Buffers;
+
 // What every call counts as under --reproducible: how many elements a batch holds depends on
 // timing, and algorithms differ in their order of additions, so one of them has to serve all sizes.
 constexpr std::int64_t kReproducibleCount = std::int64_t{1} << 18;
 // A number of ranks from which on a fixed order and a tree differ.
 constexpr int kManyRanks = 4;
+constexpr std::string_view kAuto = "auto";
 
 ReductionOrder RequiredOrder(const Config& config) {
   if (!config.GetSwitch(Setting::kReproducible)) return ReductionOrder::kOffsetDependent;
@@ -28,16 +32,52 @@ std::string_view Shortcoming(const AllreduceAlgorithm& algorithm) {
 }
 
 std::string AlgorithmNames() {
-  std::string names = "auto";
+  std::string names(kAuto);
   for (const AllreduceAlgorithm* algorithm : AllreduceAlgorithms()) {
     names += StrCat(", ", algorithm->name());
   }
   return names;
 }
 
+// What the user called the setting.
+std::string_view NameInMessages(const Config& config, Setting setting) {
+  return config.GetOrigin(setting) == SettingOrigin::kEnvironment ? SpecOf(setting).environment
+                                                                  : SpecOf(setting).flag;
+}
+
+std::int64_t SizeOfCall(const AllreduceArguments& arguments) {
+  return arguments.count * static_cast<std::int64_t>(SizeOf(arguments.dtype));
+}
+
 std::string What(const AllreduceArguments& arguments) {
   return StrCat("allreduce of ", arguments.count, " ", Name(arguments.dtype), " elements (",
                 Name(arguments.op), ")");
+}
+
+bool Fits(Buffers wanted, const AllreduceArguments& arguments) {
+  if (wanted == Buffers::kAny) return true;
+  const bool registered = arguments.input_place.registered() && arguments.output_place.registered();
+  return registered == (wanted == Buffers::kRegistered);
+}
+
+// One algorithm for all sizes, of a strict enough order. `value` is the setting's.
+Status CheckReproducible(const std::vector<SizeRule>& rules, ReductionOrder required,
+                         const Config& config) {
+  const std::string contradiction =
+      StrCat(NameInMessages(config, Setting::kAllreduceAlgorithm), " '",
+             config.GetText(Setting::kAllreduceAlgorithm), "' contradicts ",
+             SpecOf(Setting::kReproducible).flag, " ", config.GetText(Setting::kReproducible));
+  const std::vector<std::string> reachable = ReachableAlgorithms(rules);
+  if (reachable.size() > 1) {
+    return Status::InvalidArgument(
+        StrCat(contradiction, ": it gives some sizes to ", reachable[0], " and others to ",
+               reachable[1], ", whose bits may differ, and the size of a batch depends on timing; ",
+               "name one algorithm for all sizes, or auto"));
+  }
+  const AllreduceAlgorithm* const only = FindAllreduceAlgorithm(reachable.front());
+  if (only == nullptr || only->order(kManyRanks) >= required) return Status::Ok();
+  return Status::InvalidArgument(
+      StrCat(contradiction, ": ", Shortcoming(*only), "; choose another algorithm, or auto"));
 }
 
 }  // namespace
@@ -49,44 +89,73 @@ const AllreduceAlgorithm* FindAllreduceAlgorithm(std::string_view name) {
   return nullptr;
 }
 
-Result<Selector> Selector::Create(const Config& config) {
-  const std::string& name = config.GetText(Setting::kAllreduceAlgorithm);
-  const ReductionOrder required = RequiredOrder(config);
-  if (name == "auto") return Selector(nullptr, required);
-
-  const AllreduceAlgorithm* const named = FindAllreduceAlgorithm(name);
-  const SettingSpec& spec = SpecOf(Setting::kAllreduceAlgorithm);
-  const bool from_environment =
-      config.GetOrigin(Setting::kAllreduceAlgorithm) == SettingOrigin::kEnvironment;
-  const std::string_view setting = from_environment ? spec.environment : spec.flag;
-  if (named == nullptr) {
-    return Status::InvalidArgument(
-        StrCat(setting, ": unknown algorithm '", name, "'; accepted: ", AlgorithmNames()));
+Result<std::vector<Selector::Rule>> Selector::NamedRules(const Config& config,
+                                                         ReductionOrder required) {
+  const std::string_view setting = NameInMessages(config, Setting::kAllreduceAlgorithm);
+  Result<std::vector<SizeRule>> parsed =
+      ParseSizeRules(config.GetText(Setting::kAllreduceAlgorithm));
+  if (!parsed.ok()) {
+    return Status::InvalidArgument(StrCat(setting, ": ", parsed.status().message()));
   }
-  if (named->order(kManyRanks) < required) {
-    return Status::InvalidArgument(
-        StrCat(setting, " '", name, "' contradicts ", SpecOf(Setting::kReproducible).flag, " ",
-               config.GetText(Setting::kReproducible), ": ", Shortcoming(*named),
-               "; choose another algorithm, or auto"));
+  std::vector<Rule> rules;
+  for (const SizeRule& range : parsed.value()) {
+    rules.push_back({range, FindAllreduceAlgorithm(range.algorithm)});
+    if (rules.back().algorithm != nullptr || range.algorithm == kAuto) continue;
+    return Status::InvalidArgument(StrCat(setting, ": unknown algorithm '", range.algorithm,
+                                          "' in rule '", range.text,
+                                          "'; accepted: ", AlgorithmNames()));
   }
-  return Selector(named, required);
+  if (required > ReductionOrder::kOffsetDependent) {
+    RONDE_RETURN_IF_ERROR(CheckReproducible(parsed.value(), required, config));
+  }
+  // With no setting there is nothing to look through at every call.
+  if (rules.size() == 1 && parsed.value().front().text == kAuto) rules.clear();
+  return rules;
 }
 
-Result<const AllreduceAlgorithm*> Selector::Choose(CollectiveContext& context,
-                                                   const AllreduceArguments& arguments) const {
-  if (named_ != nullptr) {
-    if (named_->Supports(context, arguments)) return named_;
-    return Status::Unavailable(StrCat(SpecOf(Setting::kAllreduceAlgorithm).flag, " '",
-                                      named_->name(), "' cannot run ", What(arguments), " on ",
-                                      context.size(), " ranks over the ",
-                                      context.transport().name(), " transport; use auto"));
+Result<std::vector<Selector::Rule>> Selector::TunedRules(const Tuning* tuning) {
+  std::vector<Rule> rules;
+  if (tuning == nullptr) return rules;
+  for (const TunedRule& tuned : tuning->allreduce) {
+    Rule& rule = rules.emplace_back();
+    rule.range = {tuned.algorithm, tuned.min_bytes, tuned.max_bytes, ""};
+    rule.buffers = tuned.buffers;
+    rule.algorithm = FindAllreduceAlgorithm(tuned.algorithm);
+    if (rule.algorithm != nullptr) continue;
+    return Status::InvalidArgument(
+        StrCat(SpecOf(Setting::kTuningFile).flag, ": rule ", rules.size(), " for ", tuning->ranks,
+               " ranks names algorithm '", tuned.algorithm,
+               "', which this build does not have; it has: ", AlgorithmNames()));
   }
+  return rules;
+}
+
+Result<Selector> Selector::Create(const Config& config, const Tuning* tuning) {
+  const ReductionOrder required = RequiredOrder(config);
+  RONDE_ASSIGN_OR_RETURN(std::vector<Rule> named, NamedRules(config, required));
+  RONDE_ASSIGN_OR_RETURN(std::vector<Rule> tuned, TunedRules(tuning));
+  return Selector(std::move(named), std::move(tuned), required);
+}
+
+AllreduceArguments Selector::Judged(const AllreduceArguments& arguments) const {
   AllreduceArguments judged = arguments;
   if (required_ > ReductionOrder::kOffsetDependent) judged.count = kReproducibleCount;
+  return judged;
+}
+
+bool Selector::Applies(const Rule& rule, CollectiveContext& context,
+                       const AllreduceArguments& judged) const {
+  return rule.range.Covers(SizeOfCall(judged)) && Fits(rule.buffers, judged) &&
+         rule.algorithm->Reduces(judged.op) && Admits(*rule.algorithm, context.size()) &&
+         rule.algorithm->Supports(context, judged);
+}
+
+const AllreduceAlgorithm* Selector::Cheapest(CollectiveContext& context,
+                                             const AllreduceArguments& judged) const {
   const AllreduceAlgorithm* best = nullptr;
   double best_cost = 0;
   for (const AllreduceAlgorithm* algorithm : AllreduceAlgorithms()) {
-    if (algorithm->order(context.size()) < required_) continue;
+    if (!algorithm->Reduces(judged.op) || !Admits(*algorithm, context.size())) continue;
     if (!algorithm->Supports(context, judged)) continue;
     const double cost = algorithm->Cost(context, judged);
     if (best == nullptr || cost < best_cost) {
@@ -94,8 +163,63 @@ Result<const AllreduceAlgorithm*> Selector::Choose(CollectiveContext& context,
       best_cost = cost;
     }
   }
-  if (best == nullptr) return Status::Unavailable("no algorithm supports " + What(arguments));
   return best;
+}
+
+Result<Selector::Decision> Selector::Decide(CollectiveContext& context,
+                                            const AllreduceArguments& arguments) const {
+  for (std::size_t i = 0; i < named_.size(); ++i) {
+    const Rule& rule = named_[i];
+    if (!rule.range.Covers(SizeOfCall(arguments))) continue;
+    if (rule.algorithm == nullptr) break;  // as with auto
+    if (!rule.algorithm->Reduces(arguments.op)) continue;
+    if (rule.algorithm->Supports(context, arguments)) {
+      return Decision{rule.algorithm, Decision::By::kSetting, static_cast<int>(i)};
+    }
+    return Status::Unavailable(StrCat(SpecOf(Setting::kAllreduceAlgorithm).flag, " '",
+                                      rule.range.text, "' cannot run ", What(arguments), " on ",
+                                      context.size(), " ranks over the ",
+                                      context.transport().name(), " transport; use auto"));
+  }
+  const AllreduceArguments judged = Judged(arguments);
+  for (std::size_t i = 0; i < tuned_.size(); ++i) {
+    if (!Applies(tuned_[i], context, judged)) continue;
+    return Decision{tuned_[i].algorithm, Decision::By::kTuningFile, static_cast<int>(i)};
+  }
+  const AllreduceAlgorithm* const best = Cheapest(context, judged);
+  if (best == nullptr) return Status::Unavailable("no algorithm supports " + What(arguments));
+  return Decision{best, Decision::By::kCost, -1};
+}
+
+bool Selector::Remembers(const CollectiveContext& context,
+                         const AllreduceArguments& arguments) const {
+  const AllreduceArguments& last = last_.arguments;
+  return last_.context == &context && last.count == arguments.count &&
+         last.dtype == arguments.dtype && last.op == arguments.op &&
+         last.input_place == arguments.input_place && last.output_place == arguments.output_place &&
+         last.prescale == arguments.prescale && last.postscale == arguments.postscale &&
+         arguments.pieces.empty();
+}
+
+Result<const AllreduceAlgorithm*> Selector::Choose(CollectiveContext& context,
+                                                   const AllreduceArguments& arguments) const {
+  if (Remembers(context, arguments)) return last_.algorithm;
+  RONDE_ASSIGN_OR_RETURN(const Decision decision, Decide(context, arguments));
+  if (arguments.pieces.empty()) last_ = {&context, arguments, decision.algorithm};
+  return decision.algorithm;
+}
+
+std::string Selector::Explain(const Decision& decision) const {
+  switch (decision.by) {
+    case Decision::By::kSetting:
+      return StrCat(SpecOf(Setting::kAllreduceAlgorithm).flag, " '",
+                    named_[static_cast<std::size_t>(decision.rule)].range.text, "'");
+    case Decision::By::kTuningFile:
+      return StrCat("rule ", decision.rule + 1, " of ", SpecOf(Setting::kTuningFile).flag);
+    case Decision::By::kCost:
+      break;
+  }
+  return "least predicted cost";
 }
 
 }  // namespace ronde

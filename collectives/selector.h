@@ -1,35 +1,92 @@
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "collectives/allreduce/algorithm.h"
 #include "collectives/collective_context.h"
+#include "collectives/size_rules.h"
+#include "collectives/tuning_file.h"
 #include "core/base/config.h"
 #include "core/base/status.h"
 
 namespace ronde {
 
-/// Chooses the algorithm of an allreduce: the one that --allreduce-algorithm names, else the least
-/// Cost among those that support the call. --reproducible admits only those with a strict enough
-/// ReductionOrder (on: kFixed, tree: kTree), and makes it one for all sizes. A pure function of
-/// what is equal on all ranks. Immutable.
+/// Chooses the algorithm of an allreduce: the one that a rule of --allreduce-algorithm names for
+/// its size, else that of a rule of the tuning file, else the least Cost among those that support
+/// the call. --reproducible admits only those with a strict enough ReductionOrder (on: kFixed,
+/// tree: kTree), and makes it one for all sizes. A pure function of what is equal on all ranks.
+/// Thread rule: engine-only, because it remembers the last choice.
 class Selector {
  public:
-  /// Error: kInvalidArgument for a name that is not registered, or for one that --reproducible
-  /// rules out for any number of ranks, so that a job does not begin to fail when it grows.
-  [[nodiscard]] static Result<Selector> Create(const Config& config);
+  /// Without a tuning file.
+  [[nodiscard]] static Result<Selector> Create(const Config& config) {
+    return Create(config, nullptr);
+  }
+  /// `tuning`: the context's, or null. Errors: kInvalidArgument for a malformed rule, for a name
+  /// that is not registered, for rules under --reproducible that do not give all sizes to one
+  /// algorithm, and for one that --reproducible rules out for any number of ranks, so that a job
+  /// does not begin to fail when it grows.
+  [[nodiscard]] static Result<Selector> Create(const Config& config, const Tuning* tuning);
 
-  /// Never null on success. Error: kUnavailable when the named algorithm does not support the call
-  /// (a choice by name never falls back silently) or when none does.
+  /// A choice and what has made it.
+  struct Decision {
+    enum class By { kSetting, kTuningFile, kCost };
+    const AllreduceAlgorithm* algorithm = nullptr;
+    By by = By::kCost;
+    int rule = -1;  ///< which rule of the setting or of the file, from 0
+  };
+  /// The algorithm is never null on success. Error: kUnavailable when the setting names one that
+  /// does not support the call (a choice by name never falls back silently), or when none does;
+  /// rules say nothing of operators that their algorithm does not know (adasum has its own). A
+  /// rule of the tuning file, which nobody chose by name, gives way to the next instead.
+  [[nodiscard]] Result<Decision> Decide(CollectiveContext& context,
+                                        const AllreduceArguments& arguments) const;
+  /// Decide(...).algorithm; next to nothing where the last call was alike, which for tiny messages
+  /// is a good part of their time.
   [[nodiscard]] Result<const AllreduceAlgorithm*> Choose(CollectiveContext& context,
                                                          const AllreduceArguments& arguments) const;
 
- private:
-  Selector(const AllreduceAlgorithm* named, ReductionOrder required)
-      : named_(named), required_(required) {}
+  /// Whether --reproducible lets `algorithm` take part on this many ranks.
+  [[nodiscard]] bool Admits(const AllreduceAlgorithm& algorithm, int ranks) const {
+    return algorithm.order(ranks) >= required_;
+  }
+  /// What algorithms are judged for: the call itself, or under --reproducible one in its place.
+  [[nodiscard]] AllreduceArguments Judged(const AllreduceArguments& arguments) const;
+  /// "--allreduce-algorithm 'ring:1M-'", ...: the decision's cause, for people.
+  [[nodiscard]] std::string Explain(const Decision& decision) const;
 
-  const AllreduceAlgorithm* named_;  // null: auto
+ private:
+  struct Rule {
+    SizeRule range;
+    const AllreduceAlgorithm* algorithm = nullptr;  // null: auto
+    TunedRule::Buffers buffers = TunedRule::Buffers::kAny;
+  };
+
+  Selector(std::vector<Rule> named, std::vector<Rule> tuned, ReductionOrder required)
+      : named_(std::move(named)), tuned_(std::move(tuned)), required_(required) {}
+
+  static Result<std::vector<Rule>> NamedRules(const Config& config, ReductionOrder required);
+  static Result<std::vector<Rule>> TunedRules(const Tuning* tuning);
+  [[nodiscard]] bool Applies(const Rule& rule, CollectiveContext& context,
+                             const AllreduceArguments& judged) const;
+  [[nodiscard]] const AllreduceAlgorithm* Cheapest(CollectiveContext& context,
+                                                   const AllreduceArguments& judged) const;
+
+  // All that a choice depends on, for one context.
+  struct Memo {
+    const CollectiveContext* context = nullptr;
+    AllreduceArguments arguments;
+    const AllreduceAlgorithm* algorithm = nullptr;
+  };
+  [[nodiscard]] bool Remembers(const CollectiveContext& context,
+                               const AllreduceArguments& arguments) const;
+
+  std::vector<Rule> named_;
+  std::vector<Rule> tuned_;
   ReductionOrder required_;
+  mutable Memo last_;
 };
 
 /// The registered algorithm of this name, or null.

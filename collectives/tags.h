@@ -9,6 +9,8 @@ enum CollectiveTag : int {
   kAllgatherTag = 3,
   kBarrierTag = 4,
   kSetUpTag = 5,
+  kReducescatterTag = 6,
+  kAlltoallTag = 7,
 };
 
 }  // namespace ronde

@@ -2,21 +2,36 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "collectives/collective_context.h"
+#include "core/base/memory_place.h"
 #include "core/base/status.h"
 
 namespace ronde {
 
-/// Allgather of blocks of any size: every rank gets the blocks of all ranks, in rank order. Through
-/// shared memory where all ranks share a host, otherwise a ring.
-/// Cost:   shared: ceil(max n_i / chunk) alpha + (n + n_own) beta; ring: (p-1) alpha + n beta
-/// Buffer: `input` of rank_bytes[rank] bytes, `output` of their sum; `input` may be this rank's own
-///         block inside `output`. `rank_bytes` (p entries) is equal on all ranks; zeros are fine.
+/// One allgather as every rank sees it. All fields but the pointers are equal on all ranks.
+struct AllgatherArguments {
+  const void* input = nullptr;  ///< rank_bytes[rank] bytes; may be this rank's block of `output`
+  void* output = nullptr;       ///< the blocks of all ranks, in rank order
+  std::span<const std::int64_t> rank_bytes;  ///< one entry per rank; zeros are fine
+  /// Where the output lies, if that is the same place on all ranks.
+  MemoryPlace output_place = {};
+};
+
+/// Allgather of blocks of any size: every rank gets the blocks of all ranks, in rank order.
+/// Registered output on one host, unless so small that a second step costs more than a copy: every
+/// rank writes its block into every output (push). Otherwise on one host: through the slots of the
+/// shared channel, blocks of up to 224 bytes in its flag lines. Elsewhere a ring.
+/// Cost:   push: 2 alpha + (n_own + p n_own) beta, a load or a store each; shared:
+///         ceil(max n_i / chunk) alpha + (n + n_own) beta; ring: (p-1) alpha + n beta
 /// Errors: kInvalidArgument for a wrong number of sizes or a negative one; kTimeout, kAborted:
 ///         `output` is then undefined.
 /// Source: ring as in Thakur, Rabenseifner, Gropp, Int. J. HPC Appl. 19(1), 2005.
-Status Allgatherv(CollectiveContext& context, const void* input, void* output,
-                  std::span<const std::int64_t> rank_bytes);
+Status Allgather(CollectiveContext& context, const AllgatherArguments& arguments);
+
+/// Which of them would run: "push", "shared_memory", "ring", or "copy" where there is one rank.
+[[nodiscard]] std::string_view AllgatherAlgorithm(CollectiveContext& context,
+                                                  const AllgatherArguments& arguments);
 
 }  // namespace ronde

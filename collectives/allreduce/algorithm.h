@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -11,6 +12,14 @@
 #include "core/base/types.h"
 
 namespace ronde {
+
+/// One tensor of several that are reduced as if they lay behind one another.
+struct AllreducePiece {
+  const void* input = nullptr;  ///< may equal output
+  void* output = nullptr;
+  std::size_t begin = 0;  ///< where it lies among them, in bytes: a multiple of 64
+  std::size_t size_bytes = 0;
+};
 
 /// One allreduce as every rank sees it. All fields but the pointers are equal on all ranks.
 /// Result: output[i] = postscale * reduce over ranks (prescale * input[i]); kAverage also divides
@@ -26,6 +35,10 @@ struct AllreduceArguments {
   /// Where input and output lie, if that is the same place on all ranks.
   MemoryPlace input_place = {};
   MemoryPlace output_place = {};
+  /// Not empty: in place of input and output, for algorithms that take it. In ascending order, of
+  /// equal sizes on all ranks, without overlap; `count` spans all of it, and what lies between two
+  /// pieces is undefined.
+  std::span<const AllreducePiece> pieces = {};
 };
 
 /// What an element's order of additions depends on, from the loosest promise to the strictest.
@@ -46,9 +59,15 @@ class AllreduceAlgorithm {
  public:
   virtual ~AllreduceAlgorithm() = default;
   [[nodiscard]] virtual std::string_view name() const = 0;
+  /// Whether it computes this operator at all: to be asked before Supports.
+  [[nodiscard]] virtual bool Reduces(ReduceOp op) const { return IsElementwise(op); }
   /// Whether it can run here. Must be a pure function of what is equal on all ranks.
   [[nodiscard]] virtual bool Supports(CollectiveContext& context,
                                       const AllreduceArguments& arguments) const = 0;
+  /// What Supports asks for, in words.
+  [[nodiscard]] virtual std::string_view Needs() const { return "an operator that it has"; }
+  /// Whether Run takes AllreduceArguments::pieces.
+  [[nodiscard]] virtual bool TakesPieces() const { return false; }
   /// Predicted microseconds; pure function of what is equal on all ranks.
   [[nodiscard]] virtual double Cost(CollectiveContext& context,
                                     const AllreduceArguments& arguments) const = 0;

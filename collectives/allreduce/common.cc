@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "collectives/allreduce/pieces.h"
 #include "core/base/strcat.h"
 
 namespace ronde {
@@ -9,6 +10,10 @@ namespace ronde {
 Status CheckArguments(const AllreduceArguments& arguments) {
   if (arguments.count < 0) {
     return Status::InvalidArgument(StrCat("allreduce: count is ", arguments.count, ", below 0"));
+  }
+  if (!IsElementwise(arguments.op)) {
+    return Status::InvalidArgument(StrCat("allreduce: operator ", Name(arguments.op),
+                                          " needs whole tensors; its algorithm has its name"));
   }
   const bool scales = arguments.prescale != 1 || arguments.postscale != 1;
   if (scales && !IsFloatingPoint(arguments.dtype)) {
@@ -27,24 +32,18 @@ void FinishResult(const AllreduceArguments& arguments, void* data, std::int64_t 
 }
 
 bool SharesMemory(CollectiveContext& context) {
-  return context.shared_channel() != nullptr && context.communicator().single_host() &&
-         context.size() <= kMaxReduceInputs;
-}
-
-std::span<const void*> OperandScratch(CollectiveContext& context) {
-  const auto ranks = static_cast<std::size_t>(context.size());
-  std::byte* const scratch = context.Scratch(ranks * sizeof(const void*));
-  return {reinterpret_cast<const void**>(scratch), ranks};
+  return OneHostSharesMemory(context) && context.size() <= kMaxReduceInputs;
 }
 
 void ReduceAlone(const AllreduceArguments& arguments) {
   const Scaling scaling = ScalingFor(arguments, 1);
-  if (scaling.prescale == 1 && scaling.postscale == 1) {
-    Scale(arguments.dtype, arguments.input, arguments.output, arguments.count, 1);
-    return;
-  }
-  Reduce(arguments.op, arguments.dtype, std::array{arguments.input}, arguments.output,
-         arguments.count, scaling);
+  const bool copies = scaling.prescale == 1 && scaling.postscale == 1;
+  const auto reduce = [&](const void* input, void* output, std::size_t, std::size_t size_bytes) {
+    const auto count = static_cast<std::int64_t>(size_bytes / SizeOf(arguments.dtype));
+    if (copies) return Scale(arguments.dtype, input, output, count, 1);
+    Reduce(arguments.op, arguments.dtype, std::array{input}, output, count, scaling);
+  };
+  Pieces(arguments).ForEach(0, SizeBytes(arguments), reduce);
 }
 
 }  // namespace ronde

@@ -5,10 +5,12 @@
 
 #include "collectives/allreduce/algorithm.h"
 #include "collectives/reduce_kernels.h"
+#include "collectives/shared/one_host.h"
 
 namespace ronde {
 
-/// kInvalidArgument for a negative count, or for scaling of an integer type.
+/// kInvalidArgument for a negative count, scaling of an integer type, or an operator that is not
+/// element by element.
 [[nodiscard]] Status CheckArguments(const AllreduceArguments& arguments);
 
 /// What one rank alone gets: the scaled input. Every algorithm ends here when there is nobody to
@@ -17,9 +19,6 @@ void ReduceAlone(const AllreduceArguments& arguments);
 
 /// Whether all ranks are on one host, exchange through its channel, and are few enough for Reduce.
 [[nodiscard]] bool SharesMemory(CollectiveContext& context);
-
-/// Room in the context's scratch for the operands of one Reduce, one per rank.
-[[nodiscard]] std::span<const void*> OperandScratch(CollectiveContext& context);
 
 [[nodiscard]] inline Scaling ScalingFor(const AllreduceArguments& arguments, int ranks) {
   return ScalingFor(arguments.op, arguments.dtype, arguments.prescale, arguments.postscale, ranks);

@@ -32,6 +32,9 @@ class Mpi final : public AllreduceAlgorithm {
            MpiReductionFor(arguments.dtype, arguments.op).has_value();
   }
 
+  std::string_view Needs() const override {
+    return "ranks over MPI, and an operator that MPI has for the type";
+  }
   double Cost(CollectiveContext& context, const AllreduceArguments& arguments) const override {
     const LinkCost& link = BoundingLink(context);
     const double ranks = context.size();

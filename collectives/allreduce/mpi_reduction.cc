@@ -37,6 +37,8 @@ MPI_Op NativeOp(ReduceOp op) {
       return MPI_MAX;
     case ReduceOp::kProduct:
       return MPI_PROD;
+    case ReduceOp::kAdasum:
+      break;  // not element by element
   }
   return MPI_OP_NULL;
 }
@@ -69,6 +71,8 @@ MPI_Op OwnOpOf(ReduceOp op) {
       return OwnOp<kType, ReduceOp::kMax>();
     case ReduceOp::kProduct:
       return OwnOp<kType, ReduceOp::kProduct>();
+    case ReduceOp::kAdasum:
+      break;
   }
   return MPI_OP_NULL;
 }

@@ -1,35 +1,24 @@
 #include <algorithm>
 #include <cstring>
-#include <memory>
 #include <span>
-
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 
 #include "collectives/allreduce/common.h"
 #include "collectives/cost_model.h"
+#include "collectives/shared/package_groups.h"
 #include "collectives/shared/shared_channel.h"
-#include "core/comm/topology.h"
+#include "collectives/shared/stream_copy.h"
 
 namespace ronde {
 namespace {
 
 constexpr std::size_t kLineBytes = 64;  // a whole number of elements of any type
-// Reduced at a time: inputs and result stay in the first two levels of cache until they are pushed.
-constexpr std::size_t kBlockBytes = 8 << 10;
-constexpr std::int64_t kUnknownCacheBytes = 32 << 20;
-
-std::size_t CacheBytes() {
-  static const std::int64_t found_bytes = LastLevelCacheBytes();
-  return static_cast<std::size_t>(found_bytes > 0 ? found_bytes : kUnknownCacheBytes);
-}
 
 /// Allreduce of the ranks of one host in registered memory: rank r reduces shard r of all inputs
 /// and writes the result into every output. Nothing is copied in or out, each input is read once
 /// and each output written once.
 ///
-/// Cost:   2 alpha + 2n beta + n(p-1)/p gamma (n bytes, p ranks)
+/// Cost:   2 alpha + 2n beta + n(p-1)/p gamma (n bytes, p ranks); with m ranks in each of several
+///         packages, 2n(p-m)/p between them
 /// Buffer: `input` (may be `output`) to `output`, both in registered memory, at the same places on
 ///         all ranks.
 /// Order:  a binary tree over the ranks (kTree) for every element, 16-bit types in float32.
@@ -43,11 +32,18 @@ class PushTwoShot final : public AllreduceAlgorithm {
     return arguments.input_place.registered() && arguments.output_place.registered() &&
            SharesMemory(context);
   }
+  std::string_view Needs() const override {
+    return "input and output in registered memory, all ranks on one host that share memory";
+  }
   double Cost(CollectiveContext& context, const AllreduceArguments& arguments) const override {
-    const LinkCost& link = kSharedMemoryCost;
+    const LinkCost& link = context.costs().registered;
     const double ranks = context.size();
     const auto bytes = static_cast<double>(SizeBytes(arguments));
-    return 2 * link.alpha_us + bytes * (2 * link.beta_us + (ranks - 1) / ranks * link.gamma_us);
+    const PackageGroups groups(context.local_packages());
+    const double crossing =
+        groups.even() ? 2 * bytes * (ranks - groups.ranks_per_package()) / ranks : 0;
+    return 2 * link.alpha_us + bytes * (2 * link.beta_us + (ranks - 1) / ranks * link.gamma_us) +
+           crossing * kPackageCrossingUs;
   }
   Status Run(CollectiveContext& context, const AllreduceArguments& arguments) const override;
 
@@ -55,103 +51,67 @@ class PushTwoShot final : public AllreduceAlgorithm {
   ReductionOrder DeclaredOrder() const override { return ReductionOrder::kTree; }
 };
 
-// `to` is aligned to a line unless it is the end of a buffer.
-void StreamCopy(std::byte* to, const std::byte* from, std::size_t size_bytes) {
-  std::size_t done = 0;
-#if defined(__SSE2__)
-  if (reinterpret_cast<std::uintptr_t>(to) % sizeof(__m128i) == 0) {
-    for (; done + sizeof(__m128i) <= size_bytes; done += sizeof(__m128i)) {
-      const auto* const source = reinterpret_cast<const __m128i*>(from + done);
-      _mm_stream_si128(reinterpret_cast<__m128i*>(to + done), _mm_loadu_si128(source));
-    }
-  }
-#endif
-  std::memcpy(to + done, from + done, size_bytes - done);
-}
-
-// Non-temporal stores are not ordered by what publishes them.
-void EndStream() {
-#if defined(__SSE2__)
-  _mm_sfence();
-#endif
+// What a rank reduces: whole lines of the outputs, but for the ends of the buffer, so that they can
+// be written past the cache and no two ranks write to one line.
+ByteRange ShardOf(const AllreduceArguments& arguments, int rank, int ranks) {
+  const std::size_t total = SizeBytes(arguments);
+  const std::size_t skew = static_cast<std::size_t>(arguments.output_place.offset) % kLineBytes;
+  const std::size_t unit = static_cast<std::size_t>(ranks) * kLineBytes;
+  const std::size_t shard_bytes = (total + skew + unit - 1) / unit * kLineBytes;
+  const auto boundary = [&](int number) {
+    const std::size_t lines = static_cast<std::size_t>(number) * shard_bytes;
+    return std::min(total, lines > skew ? lines - skew : 0);
+  };
+  return {boundary(rank), boundary(rank + 1)};
 }
 
 // One rank's part of a call.
 struct Shard {
   const AllreduceArguments& arguments;
-  const SharedSegment& inputs;
-  const SharedSegment& outputs;
+  const RegisteredBuffer& inputs;
+  const RegisteredBuffer& outputs;
   int rank;
   int ranks;
-  Scaling scaling;
-  std::span<const void*> operands;  // one per rank, in scratch
+  PointerScratch pointers;
 
-  std::byte* Output(int peer, std::size_t begin) const {
-    return outputs.part(peer) + arguments.output_place.offset + begin;
-  }
-
-  void Reduce(std::size_t begin, std::size_t size_bytes, void* target) {
+  void ReduceAndPush(std::size_t begin, std::size_t end, bool streams) {
+    const auto& [operands, results] = pointers;
     for (int peer = 0; peer < ranks; ++peer) {
-      operands[peer] = inputs.part(peer) + arguments.input_place.offset + begin;
+      operands[peer] = inputs.of(peer) + begin;
+      // Each rank begins with itself and its neighbour, so that they do not all write to one.
+      results[peer] = outputs.of((rank + peer) % ranks) + begin;
     }
-    ronde::Reduce(arguments.op, arguments.dtype, operands, target,
-                  static_cast<std::int64_t>(size_bytes / SizeOf(arguments.dtype)), scaling);
-  }
-
-  void ReduceAndPush(std::size_t begin, std::size_t size_bytes) {
-    std::byte* const own = Output(rank, begin);
-    Reduce(begin, size_bytes, own);
-    // Each rank begins with its neighbour, so that they do not all write to one.
-    for (int distance = 1; distance < ranks; ++distance) {
-      std::memcpy(Output((rank + distance) % ranks, begin), own, size_bytes);
-    }
-  }
-
-  void ReduceAndStream(std::size_t begin, std::size_t size_bytes) {
-    alignas(kLineBytes) std::byte result[kBlockBytes];
-    Reduce(begin, size_bytes, result);
-    for (int distance = 0; distance < ranks; ++distance) {
-      StreamCopy(Output((rank + distance) % ranks, begin), result, size_bytes);
-    }
+    ReduceToAll(arguments.op, arguments.dtype, operands, results,
+                static_cast<std::int64_t>((end - begin) / SizeOf(arguments.dtype)),
+                ScalingFor(arguments, ranks), streams);
   }
 };
 
 Status PushTwoShot::Run(CollectiveContext& context, const AllreduceArguments& arguments) const {
   RONDE_RETURN_IF_ERROR(CheckArguments(arguments));
   if (arguments.count == 0) return Status::Ok();
-  const auto inputs = context.registered().Segment(arguments.input_place);
-  const auto outputs = context.registered().Segment(arguments.output_place);
-  if (inputs == nullptr || outputs == nullptr) {
-    return Status::Internal("an allreduce's registered memory has gone");
-  }
+  RONDE_ASSIGN_OR_RETURN(const RegisteredBuffer inputs,
+                         RegisteredBuffer::Find(context, arguments.input_place, "allreduce"));
+  RONDE_ASSIGN_OR_RETURN(const RegisteredBuffer outputs,
+                         RegisteredBuffer::Find(context, arguments.output_place, "allreduce"));
   const int ranks = context.size();
-  const std::size_t total = SizeBytes(arguments);
-  const std::size_t lines = (total + kLineBytes - 1) / kLineBytes;
-  const std::size_t shard_bytes =
-      (lines + static_cast<std::size_t>(ranks) - 1) / static_cast<std::size_t>(ranks) * kLineBytes;
-  const std::size_t begin = std::min(total, static_cast<std::size_t>(context.rank()) * shard_bytes);
-  const std::size_t end = std::min(total, begin + shard_bytes);
-
-  Shard shard = {arguments,
-                 *inputs,
-                 *outputs,
-                 context.rank(),
-                 ranks,
-                 ScalingFor(arguments, ranks),
-                 OperandScratch(context)};
+  Shard shard = {arguments, inputs, outputs, context.rank(), ranks, PointerScratch(context)};
+  const auto [begin, end] = ShardOf(arguments, context.rank(), ranks);
   // Inputs and outputs that do not fit into the cache: outputs are written past it, or each line
   // would be fetched only to be overwritten. In place it was just read. Each rank's own choice.
-  const bool streams = arguments.input_place != arguments.output_place &&
-                       2 * total * static_cast<std::size_t>(ranks) > CacheBytes();
+  const bool streams =
+      arguments.input_place != arguments.output_place &&
+      ExceedsCache(context, 2 * SizeBytes(arguments) * static_cast<std::size_t>(ranks));
   SharedChannel& channel = *context.shared_channel();
   const Deadline deadline = context.NewDeadline();
 
   // All inputs are complete, and nobody still reads what will be overwritten.
   RONDE_RETURN_IF_ERROR(channel.Step(deadline));
-  for (std::size_t at = begin; at < end; at += kBlockBytes) {
-    const std::size_t size_bytes = std::min(kBlockBytes, end - at);
-    streams ? shard.ReduceAndStream(at, size_bytes) : shard.ReduceAndPush(at, size_bytes);
-  }
+  const auto place = begin + static_cast<std::size_t>(arguments.output_place.offset);
+  const std::size_t whole_lines =
+      std::min(end, begin + (kLineBytes - place % kLineBytes) % kLineBytes);
+  if (begin < whole_lines) shard.ReduceAndPush(begin, whole_lines, /*streams=*/false);
+  if (whole_lines < end) shard.ReduceAndPush(whole_lines, end, streams);
   if (streams) EndStream();
   context.AddSharedBytes((end - begin) * static_cast<std::size_t>(ranks - 1));
   return channel.Step(deadline);

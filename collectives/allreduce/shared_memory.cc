@@ -3,26 +3,27 @@
 #include <span>
 
 #include "collectives/allreduce/common.h"
+#include "collectives/allreduce/pieces.h"
 #include "collectives/cost_model.h"
 #include "collectives/shared/shared_channel.h"
+#include "collectives/shared/stream_copy.h"
+#include "collectives/shared/tiny_round.h"
 
 namespace ronde {
 namespace {
 
-// Two ranks read each other's half anyway, so they never gain from the second shot.
-constexpr int kOneShotRanks = 2;
-constexpr std::size_t kOneShotBytes = 16 << 10;
 constexpr std::size_t kShardUnit = 64;  // a cache line, and a whole number of elements of any type
 
 /// Allreduce of the ranks of one host through the slots of the shared-memory channel.
-/// One shot (two ranks, or small): every rank copies its input in and reduces all slots itself.
-/// Two-shot (otherwise): chunk by chunk, rank r gets shard r of all inputs, reduces it and shows
-/// the result; the next chunk's copy-in fills the same round.
+/// Tiny: inputs ride in the flag lines, and every rank reduces all of them.
+/// One shot (small): every rank copies its input in and reduces all slots itself.
+/// Two-shot (otherwise): chunk by chunk, rank r reads shard r in all slots and puts the result back
+/// there; the next chunk's copy-in fills the same round.
 ///
 /// Cost:   one shot: ceil(n/c) alpha + (p+1) n beta + (p-1) n gamma
 ///         two-shot: (ceil(n/c)+1) alpha + 4n(p-1)/p beta + n(p-1)/p gamma
 ///         (n bytes, p ranks, chunks of c bytes: --chunk-bytes)
-/// Buffer: `input` (may be `output`) to `output`, `count` elements; no private scratch.
+/// Buffer: `input` (may be `output`) to `output`, `count` elements, or pieces; no private scratch.
 /// Order:  a binary tree over the ranks (kTree) for every element, 16-bit types in float32: offsets
 ///         do not matter, and all ranks get the same bits.
 /// Errors: kTimeout naming the ranks that are missing, kAborted; `output` is then undefined.
@@ -37,6 +38,10 @@ class SharedMemory final : public AllreduceAlgorithm {
            context.shared_channel()->slot_bytes() / static_cast<std::size_t>(context.size()) >=
                kShardUnit;
   }
+  bool TakesPieces() const override { return true; }
+  std::string_view Needs() const override {
+    return "all ranks on one host that share memory, chunks of 64 bytes a rank";
+  }
   double Cost(CollectiveContext& context, const AllreduceArguments& arguments) const override;
   Status Run(CollectiveContext& context, const AllreduceArguments& arguments) const override;
 
@@ -44,59 +49,87 @@ class SharedMemory final : public AllreduceAlgorithm {
   ReductionOrder DeclaredOrder() const override { return ReductionOrder::kTree; }
 };
 
-bool UsesOneShot(int ranks, std::size_t size_bytes) {
-  return ranks <= kOneShotRanks || size_bytes <= kOneShotBytes;
+bool UsesOneShot(const CollectiveContext& context, std::size_t size_bytes) {
+  return size_bytes <= static_cast<std::size_t>(context.costs().one_shot_bytes);
 }
 
 double SharedMemory::Cost(CollectiveContext& context, const AllreduceArguments& arguments) const {
-  const LinkCost& link = kSharedMemoryCost;
+  const LinkCost& link = context.costs().shared_memory;
   const double ranks = context.size();
   const auto bytes = static_cast<double>(SizeBytes(arguments));
-  if (UsesOneShot(context.size(), SizeBytes(arguments))) {
+  if (UsesOneShot(context, SizeBytes(arguments))) {
     return link.alpha_us + bytes * ((ranks + 1) * link.beta_us + (ranks - 1) * link.gamma_us);
   }
   const double shards = bytes * (ranks - 1) / ranks;
   return 2 * link.alpha_us + shards * (4 * link.beta_us + link.gamma_us);
 }
 
-// What one call works on, in either form.
+// Outputs that fit into the cache together with all else stay there: they will be read. Each rank's
+// own choice.
+bool Streams(CollectiveContext& context, const AllreduceArguments& arguments) {
+  return arguments.input != arguments.output &&
+         ExceedsCache(context, 2 * SizeBytes(arguments) * static_cast<std::size_t>(context.size()));
+}
+
+// What one call works on, in every form.
 struct Call {
   CollectiveContext& context;
   SharedChannel& channel;
   const AllreduceArguments& arguments;
+  Pieces pieces;
   Scaling scaling;
   Deadline deadline;
-  std::span<const void*> operands;  // one per rank, in scratch
+  PointerScratch pointers;
+  bool streams;  // outputs are written past the cache
 
-  const std::byte* input() const { return static_cast<const std::byte*>(arguments.input); }
-  std::byte* output() const { return static_cast<std::byte*>(arguments.output); }
-
-  // Reduces `operands` into `target`.
-  void ReduceTo(void* target, std::size_t size_bytes) const {
-    Reduce(arguments.op, arguments.dtype, operands, target,
-           static_cast<std::int64_t>(size_bytes / SizeOf(arguments.dtype)), scaling);
+  // Reduces what lies in [begin, begin + size_bytes) into the outputs; `shown(rank)` is what the
+  // others show of that range. Its own input comes from where it lies: what is private needs not
+  // come back from shared memory. With `returns` the others get the result where they showed.
+  template <typename Shown>
+  void ReduceTo(std::size_t begin, std::size_t size_bytes, bool returns, const Shown& shown) {
+    pieces.ForEach(
+        begin, size_bytes,
+        [&](const std::byte* input, std::byte* output, std::size_t at, std::size_t size) {
+          const auto& [operands, results] = pointers;
+          for (int rank = 0; rank < channel.size(); ++rank) {
+            results[rank] = shown(rank) + at;
+            operands[rank] = results[rank];
+          }
+          operands[channel.rank()] = input;
+          results[channel.rank()] = output;
+          ReduceToAll(arguments.op, arguments.dtype, operands,
+                      returns ? results : results.subspan(channel.rank(), 1),
+                      static_cast<std::int64_t>(size / SizeOf(arguments.dtype)), scaling,
+                      streams && !returns);
+        });
   }
 };
+
+Status RunTiny(Call& call) {
+  const std::size_t size = SizeBytes(call.arguments);
+  TinyRound round(call.context, size);
+  call.pointers = round.pointers();
+  call.pieces.Gather(0, size, round.mine());
+  RONDE_RETURN_IF_ERROR(round.Run());
+  call.ReduceTo(0, size, /*returns=*/false, [&round](int rank) { return round.of(rank); });
+  return Status::Ok();
+}
 
 Status RunOneShot(Call& call) {
   SharedChannel& channel = call.channel;
   const std::size_t total = SizeBytes(call.arguments);
   for (std::size_t begin = 0; begin < total; begin += channel.slot_bytes()) {
     const std::size_t size = std::min(channel.slot_bytes(), total - begin);
-    std::memcpy(channel.next_slot(), call.input() + begin, size);
+    call.pieces.Gather(begin, size, channel.next_slot());
     RONDE_RETURN_IF_ERROR(channel.Step(call.deadline));
-    for (int rank = 0; rank < channel.size(); ++rank) {
-      call.operands[rank] = channel.slot(rank);
-    }
-    // What is private here needs not come back from shared memory.
-    call.operands[channel.rank()] = call.input() + begin;
-    call.ReduceTo(call.output() + begin, size);
+    call.ReduceTo(begin, size, /*returns=*/false,
+                  [&channel](int rank) { return channel.slot(rank); });
   }
   return Status::Ok();
 }
 
 // Cuts a buffer into chunks and these into one shard per rank. In a slot, place s holds what is
-// meant for rank s; its owner's own place, which would be idle, holds the owner's result.
+// meant for rank s, and then what rank s has made of it; its owner's own place stays idle.
 class Shards {
  public:
   Shards(const SharedChannel& channel, std::size_t total)
@@ -133,37 +166,33 @@ class Shards {
 void CopyIn(Call& call, const Shards& shards, std::size_t chunk) {
   for (int peer = 0; peer < call.channel.size(); ++peer) {
     if (peer == call.channel.rank()) continue;
-    std::memcpy(call.channel.next_slot() + shards.place(peer),
-                call.input() + shards.begin(chunk, peer), shards.size(chunk, peer));
+    call.pieces.Gather(shards.begin(chunk, peer), shards.size(chunk, peer),
+                       call.channel.next_slot() + shards.place(peer));
   }
 }
 
-// Reduces this rank's shard of a chunk that is in the slots; shows the result in the next round.
+// Reduces this rank's shard of a chunk that is in the slots and puts the result back to where it
+// came from: the lines are in this core's cache, and their owner writes them next.
 void ReduceOwnShard(Call& call, const Shards& shards, std::size_t chunk) {
-  const SharedChannel& channel = call.channel;
-  const int rank = channel.rank();
-  const std::size_t begin = shards.begin(chunk, rank);
-  for (int peer = 0; peer < channel.size(); ++peer) {
-    call.operands[peer] = channel.slot(peer) + shards.place(rank);
-  }
-  call.operands[rank] = call.input() + begin;
-  call.ReduceTo(channel.next_slot() + shards.place(rank), shards.size(chunk, rank));
-  std::memcpy(call.output() + begin, channel.next_slot() + shards.place(rank),
-              shards.size(chunk, rank));
+  SharedChannel& channel = call.channel;
+  const int own = channel.rank();
+  call.ReduceTo(shards.begin(chunk, own), shards.size(chunk, own), /*returns=*/true,
+                [&](int rank) { return channel.slot(rank) + shards.place(own); });
 }
 
+// From this rank's own slot of the round before.
 void CopyOut(Call& call, const Shards& shards, std::size_t chunk) {
   for (int peer = 0; peer < call.channel.size(); ++peer) {
     if (peer == call.channel.rank()) continue;
-    std::memcpy(call.output() + shards.begin(chunk, peer),
-                call.channel.slot(peer) + shards.place(peer), shards.size(chunk, peer));
+    call.pieces.Scatter(shards.begin(chunk, peer), shards.size(chunk, peer),
+                        call.channel.last_slot() + shards.place(peer), call.streams);
   }
 }
 
 Status RunTwoShot(Call& call) {
   const Shards shards(call.channel, SizeBytes(call.arguments));
   const std::size_t chunks = shards.chunks();
-  // Round t shows the inputs of chunk t and the results of chunk t-1.
+  // Between arrivals t and t+1 chunk t is reduced; after t+1 its results are in place.
   for (std::size_t round = 0; round <= chunks; ++round) {
     if (round < chunks) CopyIn(call, shards, round);
     RONDE_RETURN_IF_ERROR(call.channel.Step(call.deadline));
@@ -182,11 +211,18 @@ Status SharedMemory::Run(CollectiveContext& context, const AllreduceArguments& a
   Call call = {context,
                *context.shared_channel(),
                arguments,
+               Pieces(arguments),
                ScalingFor(arguments, ranks),
                context.NewDeadline(),
-               OperandScratch(context)};
-  context.AddSharedBytes(SizeBytes(arguments));
-  return UsesOneShot(ranks, SizeBytes(arguments)) ? RunOneShot(call) : RunTwoShot(call);
+               PointerScratch(context),
+               Streams(context, arguments)};
+  const std::size_t size_bytes = SizeBytes(arguments);
+  context.AddSharedBytes(size_bytes);
+  if (TinyRound::Takes(size_bytes)) return RunTiny(call);
+  const Status status = UsesOneShot(context, size_bytes) ? RunOneShot(call) : RunTwoShot(call);
+  // Who waits for the result may be another thread.
+  if (call.streams) EndStream();
+  return status;
 }
 
 }  // namespace

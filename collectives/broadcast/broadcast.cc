@@ -1,62 +1,45 @@
 #include "collectives/broadcast/broadcast.h"
 
-#include <algorithm>
-#include <cstring>
-#include <span>
-
-#include "collectives/shared/shared_channel.h"
-#include "collectives/tags.h"
+#include "collectives/broadcast/forms.h"
+#include "collectives/shared/one_host.h"
 #include "core/base/strcat.h"
 
 namespace ronde {
 namespace {
 
-Status ThroughSharedMemory(CollectiveContext& context, std::span<std::byte> data, int root) {
-  SharedChannel& channel = *context.shared_channel();
-  const Deadline deadline = context.NewDeadline();
-  const bool is_root = context.rank() == root;
-  if (is_root) context.AddSharedBytes(data.size());
-  for (std::size_t begin = 0; begin < data.size(); begin += channel.slot_bytes()) {
-    const auto chunk = data.subspan(begin, std::min(channel.slot_bytes(), data.size() - begin));
-    if (is_root) std::memcpy(channel.next_slot(), chunk.data(), chunk.size());
-    RONDE_RETURN_IF_ERROR(channel.Step(deadline));
-    if (!is_root) std::memcpy(chunk.data(), channel.slot(root), chunk.size());
-  }
-  return Status::Ok();
-}
+struct Form {
+  std::string_view name;
+  Status (*run)(CollectiveContext&, const BroadcastArguments&);
+};
 
-// Ranks are counted from the root on. A rank receives from the one that lacks its lowest set bit,
-// and sends to those that have one lower bit set besides.
-Status BinomialTree(CollectiveContext& context, std::span<std::byte> data, int root) {
-  Transport& transport = context.transport();
-  const Deadline deadline = context.NewDeadline();
-  const int ranks = context.size();
-  const int relative = (context.rank() - root + ranks) % ranks;
-  const auto absolute = [&](int place) { return (place + root) % ranks; };
-  int bit = 1;
-  while (bit < ranks && (relative & bit) == 0) bit *= 2;
-  if (relative != 0) {
-    RONDE_RETURN_IF_ERROR(
-        transport.Receive(absolute(relative - bit), kBroadcastTag, data, deadline));
-  }
-  for (bit /= 2; bit > 0; bit /= 2) {
-    if (relative + bit >= ranks) continue;
-    RONDE_RETURN_IF_ERROR(transport.Send(absolute(relative + bit), kBroadcastTag, data, deadline));
-  }
-  return Status::Ok();
+Status Copy(CollectiveContext&, const BroadcastArguments&) { return Status::Ok(); }
+
+constexpr Form kCopy = {"copy", Copy};
+constexpr Form kPush = {"push", PushBroadcast};
+constexpr Form kSharedMemory = {"shared_memory", SharedMemoryBroadcast};
+constexpr Form kBinomialTree = {"binomial_tree", BinomialTreeBroadcast};
+
+const Form& FormFor(CollectiveContext& context, const BroadcastArguments& arguments) {
+  if (context.size() == 1) return kCopy;
+  if (!OneHostSharesMemory(context)) return kBinomialTree;
+  const bool large = WorthSecondStep(context, arguments.size_bytes);
+  return arguments.place.registered() && large ? kPush : kSharedMemory;
 }
 
 }  // namespace
 
-Status Broadcast(CollectiveContext& context, void* data, std::size_t size_bytes, int root) {
-  if (root < 0 || root >= context.size()) {
+Status Broadcast(CollectiveContext& context, const BroadcastArguments& arguments) {
+  if (arguments.root < 0 || arguments.root >= context.size()) {
     return Status::InvalidArgument(
-        StrCat("broadcast: root is ", root, ", outside 0..", context.size() - 1));
+        StrCat("broadcast: root is ", arguments.root, ", outside 0..", context.size() - 1));
   }
-  if (context.size() == 1 || size_bytes == 0) return Status::Ok();
-  const std::span bytes(static_cast<std::byte*>(data), size_bytes);
-  const bool shared = context.shared_channel() != nullptr && context.communicator().single_host();
-  return shared ? ThroughSharedMemory(context, bytes, root) : BinomialTree(context, bytes, root);
+  if (arguments.size_bytes == 0) return Status::Ok();
+  return FormFor(context, arguments).run(context, arguments);
+}
+
+std::string_view BroadcastAlgorithm(CollectiveContext& context,
+                                    const BroadcastArguments& arguments) {
+  return FormFor(context, arguments).name;
 }
 
 }  // namespace ronde

@@ -1,9 +1,9 @@
-#include "collectives/kernels/reduce_loops.h"
+#include "collectives/kernels/adasum_loops.h"
 
 namespace ronde {
 
 const ReduceKernels& Avx2ReduceKernels() {
-  static constexpr ReduceKernels kKernels = MakeKernels("avx2");
+  static constexpr ReduceKernels kKernels = WithAdasum(MakeKernels("avx2"));
   return kKernels;
 }
 

@@ -1,9 +1,9 @@
-#include "collectives/kernels/reduce_loops.h"
+#include "collectives/kernels/adasum_loops.h"
 
 namespace ronde {
 
 const ReduceKernels& Avx512ReduceKernels() {
-  static constexpr ReduceKernels kKernels = MakeKernels("avx512");
+  static constexpr ReduceKernels kKernels = WithAdasum(MakeKernels("avx512"));
   return kKernels;
 }
 

@@ -1,9 +1,9 @@
-#include "collectives/kernels/reduce_loops.h"
+#include "collectives/kernels/adasum_loops.h"
 
 namespace ronde {
 
 const ReduceKernels& BaselineReduceKernels() {
-  static constexpr ReduceKernels kKernels = MakeKernels("baseline");
+  static constexpr ReduceKernels kKernels = WithAdasum(MakeKernels("baseline"));
   return kKernels;
 }
 

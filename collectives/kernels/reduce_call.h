@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "collectives/kernels/adasum_call.h"
 #include "core/base/types.h"
 
 namespace ronde {
@@ -10,7 +11,9 @@ namespace ronde {
 struct ReduceCall {
   const void* const* inputs;
   int input_count;
-  void* output;
+  void* const* outputs;
+  int output_count;
+  bool streams;  // results are written past the cache, where they fill whole lines
   std::int64_t count;
   double prescale;
   double postscale;
@@ -19,10 +22,12 @@ struct ReduceCall {
 
 using ReduceKernel = void (*)(const ReduceCall&);
 
-/// The kernels of one instruction set: [dtype][sum, min, max, product].
+/// The kernels of one instruction set: [dtype][sum, min, max, product], and [dtype] of the
+/// floating-point types.
 struct ReduceKernels {
   const char* instruction_set;
   ReduceKernel kernels[kDataTypeCount][4];
+  AdasumKernels adasum[static_cast<int>(DataType::kFloat64) + 1] = {};
 };
 
 [[nodiscard]] const ReduceKernels& BaselineReduceKernels();

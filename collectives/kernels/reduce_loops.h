@@ -5,7 +5,7 @@
 // function of other headers except half.h's (always inlined): a function shared between
 // translation units could otherwise be taken from the one that needs the newest CPU.
 
-#if defined(__F16C__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -23,6 +23,9 @@ using Index = std::int64_t;
 // Elements that are expanded, combined and written at a time. A buffer per level of the tree holds
 // them, so those of up to eight inputs fit into L1.
 constexpr Index kBlock = 1024;
+// Bytes of result that are kept in registers on their way from two or four inputs to all outputs.
+constexpr Index kGroupBytes = 256;
+constexpr Index kLineBytes = 64;
 constexpr int kLevels = 10;
 static_assert(1 << kLevels == kMaxReduceInputs);
 
@@ -41,8 +44,14 @@ struct Half {
   static constexpr bool kConverts = true;
   static void Expand(const Storage* in, Value* out, Index count) {
     Index i = 0;
+#if defined(__AVX512F__)
+    for (; i < count / 16 * 16; i += 16) {
+      const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(in + i));
+      _mm512_storeu_ps(out + i, _mm512_cvtph_ps(half));
+    }
+#endif
 #if defined(__F16C__)
-    for (; i + 8 <= count; i += 8) {
+    for (; i < count / 8 * 8; i += 8) {
       const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + i));
       _mm256_storeu_ps(out + i, _mm256_cvtph_ps(half));
     }
@@ -51,8 +60,14 @@ struct Half {
   }
   static void Compress(const Value* in, Storage* out, Index count) {
     Index i = 0;
+#if defined(__AVX512F__)
+    for (; i < count / 16 * 16; i += 16) {
+      const __m256i half = _mm512_cvtps_ph(_mm512_loadu_ps(in + i), _MM_FROUND_TO_NEAREST_INT);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), half);
+    }
+#endif
 #if defined(__F16C__)
-    for (; i + 8 <= count; i += 8) {
+    for (; i < count / 8 * 8; i += 8) {
       const __m128i half = _mm256_cvtps_ph(_mm256_loadu_ps(in + i), _MM_FROUND_TO_NEAREST_INT);
       _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i), half);
     }
@@ -130,16 +145,41 @@ template <typename Op, typename T>
   }
 }
 
-// Two levels of a tree at once: what lies between stays in registers.
+// Elements that are combined at a time where loops are split: what lies between stays in registers
+// or at least in the first level of cache.
+template <typename T>
+constexpr Index kGroupOf = 256 / static_cast<Index>(sizeof(T));
+
+// Two levels of a tree at once, of kGroupOf elements. A loop for each combination: in one, the
+// compiler cannot tell that min's and max's choices need no branches.
+template <typename Op, typename T>
+inline void CombineFourInGroup(const T* a, const T* b, const T* c, const T* d, T in_factor,
+                               T out_factor, T* out, Index count) {
+  alignas(64) T left[kGroupOf<T>];
+  alignas(64) T right[kGroupOf<T>];
+#pragma GCC ivdep
+  for (Index i = 0; i < count; ++i) {
+    left[i] = Op::template Apply<T>(a[i] * in_factor, b[i] * in_factor);
+  }
+#pragma GCC ivdep
+  for (Index i = 0; i < count; ++i) {
+    right[i] = Op::template Apply<T>(c[i] * in_factor, d[i] * in_factor);
+  }
+#pragma GCC ivdep
+  for (Index i = 0; i < count; ++i) {
+    out[i] = Op::template Apply<T>(left[i], right[i]) * out_factor;
+  }
+}
+
 template <typename Op, typename T>
 [[gnu::noinline]] void CombineFour(const T* a, const T* b, const T* c, const T* d, T in_factor,
                                    T out_factor, T* out, Index count) {
-#pragma GCC ivdep
-  for (Index i = 0; i < count; ++i) {
-    const T left = Op::template Apply<T>(a[i] * in_factor, b[i] * in_factor);
-    const T right = Op::template Apply<T>(c[i] * in_factor, d[i] * in_factor);
-    out[i] = Op::template Apply<T>(left, right) * out_factor;
+  Index i = 0;
+  for (; i + kGroupOf<T> <= count; i += kGroupOf<T>) {
+    CombineFourInGroup<Op, T>(a + i, b + i, c + i, d + i, in_factor, out_factor, out + i,
+                              kGroupOf<T>);
   }
+  CombineFourInGroup<Op, T>(a + i, b + i, c + i, d + i, in_factor, out_factor, out + i, count - i);
 }
 
 template <typename T>
@@ -243,16 +283,145 @@ void ReduceBlock(const Block<typename Element::Value>& block, typename Element::
   }
 }
 
+// --- From one result to all outputs.
+
+// `to` is at the begin of a line.
+inline void StreamLine(char* to, const char* from) {
+#if defined(__AVX512F__)
+  _mm512_stream_si512(reinterpret_cast<__m512i*>(to), _mm512_loadu_si512(from));
+#elif defined(__AVX2__)
+  for (int i = 0; i < 2; ++i) {
+    const __m256i part = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from) + i);
+    _mm256_stream_si256(reinterpret_cast<__m256i*>(to) + i, part);
+  }
+#elif defined(__SSE2__)
+  for (int i = 0; i < 4; ++i) {
+    const __m128i part = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from) + i);
+    _mm_stream_si128(reinterpret_cast<__m128i*>(to) + i, part);
+  }
+#else
+  __builtin_memcpy(to, from, kLineBytes);
+#endif
+}
+
+// Whether results may go past the cache: each output then begins with a line.
+bool Streams(const ReduceCall& call) {
+  bool streams = call.streams;
+  for (int k = 0; k < call.output_count; ++k) {
+    streams &= reinterpret_cast<std::uintptr_t>(call.outputs[k]) % kLineBytes == 0;
+  }
+  return streams;
+}
+
+// The `count` results that begin at `begin`, from `values` to all outputs.
+template <typename Storage>
+void Spread(const ReduceCall& call, const Storage* values, Index begin, Index count, bool streams) {
+  const Index size_bytes = count * static_cast<Index>(sizeof(Storage));
+  const auto* const from = reinterpret_cast<const char*>(values);
+  for (int k = 0; k < call.output_count; ++k) {
+    auto* const to = reinterpret_cast<char*>(static_cast<Storage*>(call.outputs[k]) + begin);
+    Index done = 0;
+    for (; streams && done + kLineBytes <= size_bytes; done += kLineBytes) {
+      StreamLine(to + done, from + done);
+    }
+    __builtin_memcpy(to + done, from + done, static_cast<std::size_t>(size_bytes - done));
+  }
+}
+
+// Results [at, at + kGroup) of two or four inputs, combined as a tree.
+template <typename Element, typename Op, int kInputs, bool kScaled>
+inline void ReduceGroup(const ReduceCall& call, Index at, typename Element::Storage* out) {
+  using T = typename Element::Value;
+  constexpr Index kGroup = kGroupBytes / static_cast<Index>(sizeof(typename Element::Storage));
+  alignas(64) T expanded[Element::kConverts ? kInputs : 1][kGroup];
+  const T* in[kInputs];
+  for (int k = 0; k < kInputs; ++k) {
+    in[k] = Values<Element>(call.inputs[k], at, kGroup, expanded[Element::kConverts ? k : 0]);
+  }
+  const T before = kScaled ? static_cast<T>(call.prescale) : T{1};
+  const T after = kScaled ? static_cast<T>(call.postscale) : T{1};
+  alignas(64) T result[kGroup];
+  if constexpr (kInputs == 4) {
+    for (Index i = 0; i < kGroup; i += kGroupOf<T>) {
+      CombineFourInGroup<Op, T>(in[0] + i, in[1] + i, in[2] + i, in[3] + i, before, after,
+                                result + i, kGroupOf<T>);
+    }
+  } else {
+#pragma GCC ivdep
+    for (Index i = 0; i < kGroup; ++i) {
+      result[i] = static_cast<T>(Op::template Apply<T>(static_cast<T>(in[0][i] * before),
+                                                       static_cast<T>(in[1][i] * before)) *
+                                 after);
+    }
+  }
+  if constexpr (Element::kConverts) {
+    Element::Compress(result, out, kGroup);
+  } else {
+    __builtin_memcpy(out, result, sizeof(result));
+  }
+}
+
+// All whole groups of a call; returns how many elements these are.
+template <typename Element, typename Op, int kInputs, bool kScaled, bool kStreams>
+[[gnu::noinline]] Index ReduceGroups(const ReduceCall& call) {
+  using Storage = typename Element::Storage;
+  constexpr Index kGroup = kGroupBytes / static_cast<Index>(sizeof(Storage));
+  void* const* const outputs = call.outputs;
+  const int output_count = call.output_count;
+  const Index count = call.count;
+  Index at = 0;
+  for (; at + kGroup <= count; at += kGroup) {
+    alignas(64) Storage results[kGroup];
+    ReduceGroup<Element, Op, kInputs, kScaled>(call, at, results);
+    const auto* const from = reinterpret_cast<const char*>(results);
+    for (int k = 0; k < output_count; ++k) {
+      auto* const to = reinterpret_cast<char*>(static_cast<Storage*>(outputs[k]) + at);
+      for (Index line = 0; line < kGroupBytes; line += kLineBytes) {
+        if constexpr (kStreams) {
+          StreamLine(to + line, from + line);
+        } else {
+          __builtin_memcpy(to + line, from + line, kLineBytes);
+        }
+      }
+    }
+  }
+  return at;
+}
+
+template <typename Element, typename Op, int kInputs>
+Index ReduceGroups(const ReduceCall& call, bool scaled, bool streams) {
+  if (scaled) {
+    return streams ? ReduceGroups<Element, Op, kInputs, true, true>(call)
+                   : ReduceGroups<Element, Op, kInputs, true, false>(call);
+  }
+  return streams ? ReduceGroups<Element, Op, kInputs, false, true>(call)
+                 : ReduceGroups<Element, Op, kInputs, false, false>(call);
+}
+
+template <typename Element, typename Op>
+Index ReduceGroups(const ReduceCall& call, bool scaled, bool streams) {
+  if (call.divisor != 1) return 0;
+  if (call.input_count == 2) return ReduceGroups<Element, Op, 2>(call, scaled, streams);
+  if (call.input_count == 4) return ReduceGroups<Element, Op, 4>(call, scaled, streams);
+  return 0;
+}
+
 template <typename Element, typename Op>
 void Kernel(const ReduceCall& call) {
   using T = typename Element::Value;
+  using Storage = typename Element::Storage;
+  const bool scaled = std::is_floating_point_v<T> && (call.prescale != 1 || call.postscale != 1);
+  const bool streams = Streams(call);
+  const bool direct = call.output_count == 1 && !streams;
+  const Index done =
+      direct && !Element::kConverts ? 0 : ReduceGroups<Element, Op>(call, scaled, streams);
   // Two more where inputs must be expanded: of the last two levels, four at once.
   alignas(64) T buffers[(kLevels + (Element::kConverts ? 2 : 0)) * kBlock];
-  const bool scaled = std::is_floating_point_v<T> && (call.prescale != 1 || call.postscale != 1);
-  for (Index begin = 0; begin < call.count; begin += kBlock) {
+  alignas(64) Storage results[kBlock];
+  for (Index begin = done; begin < call.count; begin += kBlock) {
     const Index count = call.count - begin < kBlock ? call.count - begin : kBlock;
     const Block<T> block = {call, begin, count, scaled, static_cast<T>(call.prescale)};
-    auto* out = static_cast<typename Element::Storage*>(call.output) + begin;
+    auto* const out = direct ? static_cast<Storage*>(call.outputs[0]) + begin : results;
     if constexpr (Element::kConverts) {
       ReduceBlock<Element, Op>(block, buffers, buffers);
       Element::Compress(buffers, out, count);
@@ -260,6 +429,7 @@ void Kernel(const ReduceCall& call) {
       ReduceBlock<Element, Op>(block, buffers, out);
       if constexpr (std::is_integral_v<T>) Divide<T>(out, count, call.divisor);
     }
+    if (!direct) Spread(call, results, begin, count, streams);
   }
 }
 

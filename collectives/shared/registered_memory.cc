@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/base/available_memory.h"
 #include "core/base/log.h"
 #include "core/base/strcat.h"
 
@@ -14,6 +15,10 @@ namespace {
 constexpr std::size_t kPageBytes = 4096;
 
 Result<std::shared_ptr<std::byte>> AllocatePrivate(std::size_t size_bytes) {
+  if (const std::uint64_t free_bytes = AvailableMemoryBytes(); size_bytes > free_bytes) {
+    return Status::Unavailable(StrCat("cannot allocate ", size_bytes, " bytes of memory: only ",
+                                      free_bytes, " bytes are available"));
+  }
   auto* const data = static_cast<std::byte*>(std::aligned_alloc(kPageBytes, size_bytes));
   if (data == nullptr) {
     return Status::Unavailable(StrCat("cannot allocate ", size_bytes, " bytes of memory"));

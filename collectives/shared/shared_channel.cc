@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstring>
 #include <new>
 #include <string>
 
@@ -18,6 +19,7 @@ namespace ronde {
 namespace {
 
 constexpr std::size_t kLineAreaBytes = 4096;       // keeps slots page-aligned
+constexpr int kQuickLooks = 4;                     // before anything that costs more than a look
 constexpr int kPausesPerLook = 32;                 // some 1-2 us between looks at clock and job
 constexpr std::int64_t kSleepSliceNs = 5'000'000;  // how soon a sleeper notices an abort
 
@@ -50,19 +52,27 @@ Status Introduce(Transport& local, std::vector<Introduction>* all, const Deadlin
 
 }  // namespace
 
+/// What peers poll: the number of the round, and behind it what a tiny message carries, so that one
+/// cache line brings both.
+struct alignas(64) SharedChannel::Line {
+  std::atomic<std::uint64_t> step;  // the last round that used this line
+  std::byte payload[kTinyBytes];
+};
+
 /// One rank's flags: all fields are written by that rank alone, and never read-modify-written.
-/// `step` and `bell` change every round; `sleeping_on` hardly ever, so it has its own cache line,
-/// which stays shared in the readers' caches.
-struct SharedChannel::Line {
-  alignas(64) std::atomic<std::uint64_t> step;         // rounds that this rank has published
-  std::atomic<std::uint32_t> bell;                     // its low half: what the futex sleeps on
+/// Lines take turns like slots, since a peer may still read the last round's. `sleeping_on` hardly
+/// ever changes, so its cache line stays shared in the readers' caches.
+struct SharedChannel::Flags {
+  Line lines[2];
+  alignas(64) std::atomic<std::uint32_t> bell;         // step_'s low half: what the futex sleeps on
   alignas(64) std::atomic<std::uint32_t> sleeping_on;  // 1 + the rank whose bell it awaits, or 0
 };
 
 Result<std::unique_ptr<SharedChannel>> SharedChannel::Create(Transport& local,
                                                              const Options& options,
                                                              Deadline deadline) {
-  static_assert(sizeof(Line) == 128 && std::atomic<std::uint64_t>::is_always_lock_free);
+  static_assert(sizeof(Line) == 64 && sizeof(Flags) <= kLineAreaBytes);
+  static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
   std::vector<Introduction> all(static_cast<std::size_t>(local.size()));
   all[local.rank()] = {options.world_rank, RoundUp(options.slot_bytes, 64)};
   RONDE_RETURN_IF_ERROR(Introduce(local, &all, deadline));
@@ -84,48 +94,55 @@ SharedChannel::SharedChannel(Transport& transport, SharedSegment segment,
       slot_bytes_(slot_bytes),
       wait_(wait),
       rank_(transport.rank()),
-      size_(transport.size()) {}
+      size_(transport.size()) {
+  for (int rank = 0; rank < size_; ++rank) parts_.push_back(segment_.part(rank));
+}
 
-SharedChannel::Line& SharedChannel::LineOf(int rank) const {
+SharedChannel::Flags& SharedChannel::FlagsOf(int rank) const {
   // The region is zero-filled, which is these atomics' initial value.
-  return *std::launder(reinterpret_cast<Line*>(segment_.part(rank)));
+  return *std::launder(reinterpret_cast<Flags*>(parts_[rank]));
+}
+
+// That of the current round.
+SharedChannel::Line& SharedChannel::LineOf(int rank) const {
+  return FlagsOf(rank).lines[step_ % 2];
 }
 
 std::byte* SharedChannel::SlotOf(int rank, std::uint64_t step) const {
-  return segment_.part(rank) + kLineAreaBytes + (step % 2) * RoundUp(slot_bytes_, 4096);
+  return parts_[rank] + kLineAreaBytes + (step % 2) * RoundUp(slot_bytes_, 4096);
 }
 
 bool SharedChannel::Arrived(int rank) const {
-  // Acquire: the slot that was written before the step is read after it.
-  return LineOf(rank).step.load(std::memory_order_acquire) >= step_;
+  // Acquire: what was written before the step is read after it.
+  return LineOf(rank).step.load(std::memory_order_acquire) == step_;
 }
 
+// Shows the current round's line, whose payload is in place.
 void SharedChannel::Publish() {
-  Line& line = LineOf(rank_);
-  ++step_;
-  // Release: publishes the slot.
-  line.step.store(step_, std::memory_order_release);
+  // Release: publishes slot and payload.
+  LineOf(rank_).step.store(step_, std::memory_order_release);
   // Sequentially consistent here and in SleepUntilRung: either a sleeper sees the new bell, or its
   // sleeping_on is seen here. Without that a wake-up could be lost.
-  line.bell.store(static_cast<std::uint32_t>(step_), std::memory_order_seq_cst);
+  Flags& own = FlagsOf(rank_);
+  own.bell.store(static_cast<std::uint32_t>(step_), std::memory_order_seq_cst);
   const auto mine = static_cast<std::uint32_t>(rank_ + 1);
   for (int peer = 0; peer < size_; ++peer) {
-    if (LineOf(peer).sleeping_on.load(std::memory_order_seq_cst) == mine) {
-      FutexWakeShared(&line.bell);
+    if (FlagsOf(peer).sleeping_on.load(std::memory_order_seq_cst) == mine) {
+      FutexWakeShared(&own.bell);
       return;
     }
   }
 }
 
 void SharedChannel::SleepUntilRung(int rank, std::int64_t timeout_ns) {
-  Line& line = LineOf(rank_);
-  const Line& awaited = LineOf(rank);
-  line.sleeping_on.store(static_cast<std::uint32_t>(rank + 1), std::memory_order_seq_cst);
+  Flags& own = FlagsOf(rank_);
+  const Flags& awaited = FlagsOf(rank);
+  own.sleeping_on.store(static_cast<std::uint32_t>(rank + 1), std::memory_order_seq_cst);
   const std::uint32_t bell = awaited.bell.load(std::memory_order_seq_cst);
   if (!Arrived(rank)) {
     FutexWaitShared(&awaited.bell, bell, Deadline::After(static_cast<double>(timeout_ns) * 1e-9));
   }
-  line.sleeping_on.store(0, std::memory_order_release);
+  own.sleeping_on.store(0, std::memory_order_release);
 }
 
 bool SharedChannel::SpinUntilArrived(int rank) const {
@@ -143,15 +160,28 @@ bool SharedChannel::SpinUntilArrived(int rank) const {
 }
 
 Status SharedChannel::WaitFor(int rank, const Deadline& deadline) {
-  if (SpinUntilArrived(rank)) return Status::Ok();
-  for (int yields = 0; yields < wait_.yields; ++yields) {
-    sched_yield();
+  for (int looks = 0; looks < kQuickLooks; ++looks) {
     if (Arrived(rank)) return Status::Ok();
   }
-  while (!Arrived(rank)) {
+  return WaitLongFor(rank, deadline);
+}
+
+Status SharedChannel::WaitLongFor(int rank, const Deadline& deadline) {
+  while (true) {
+    if (SpinUntilArrived(rank)) return Status::Ok();
+    for (int yields = 0; yields < wait_.yields; ++yields) {
+      sched_yield();
+      if (Arrived(rank)) return Status::Ok();
+    }
     RONDE_RETURN_IF_ERROR(transport_->CheckLiveness());
     if (deadline.Expired()) return Missing(rank);
+    if (wait_.sleeps) break;
+  }
+  while (!Arrived(rank)) {
     SleepUntilRung(rank, std::min(deadline.RemainingNs(), kSleepSliceNs));
+    if (Arrived(rank)) break;
+    RONDE_RETURN_IF_ERROR(transport_->CheckLiveness());
+    if (deadline.Expired()) return Missing(rank);
   }
   return Status::Ok();
 }
@@ -169,11 +199,30 @@ Status SharedChannel::Missing(int awaited) const {
                                 "very late? (--timeout-s)"));
 }
 
-Status SharedChannel::Step(const Deadline& deadline) {
-  Publish();
+Status SharedChannel::WaitForAll(const Deadline& deadline) {
   // Nearest first in a circle, so that waiters spread over the lines.
   for (int distance = 1; distance < size_; ++distance) {
-    RONDE_RETURN_IF_ERROR(WaitFor((rank_ + distance) % size_, deadline));
+    const int peer = rank_ + distance < size_ ? rank_ + distance : rank_ + distance - size_;
+    RONDE_RETURN_IF_ERROR(WaitFor(peer, deadline));
+  }
+  return Status::Ok();
+}
+
+Status SharedChannel::Step(const Deadline& deadline) {
+  ++step_;
+  Publish();
+  return WaitForAll(deadline);
+}
+
+Status SharedChannel::Exchange(const void* data, std::size_t size_bytes, std::byte* gathered,
+                               const Deadline& deadline) {
+  ++step_;
+  std::memcpy(LineOf(rank_).payload, data, size_bytes);
+  Publish();
+  RONDE_RETURN_IF_ERROR(WaitForAll(deadline));
+  for (int rank = 0; rank < size_; ++rank) {
+    std::memcpy(gathered + static_cast<std::size_t>(rank) * size_bytes, LineOf(rank).payload,
+                size_bytes);
   }
   return Status::Ok();
 }

@@ -15,16 +15,23 @@ namespace ronde {
 
 /// How the ranks of one host exchange data in lockstep through shared memory.
 ///
-/// Each rank owns a slot of slot_bytes() that it alone writes. In a round, every rank writes to
-/// next_slot() and calls Step(); when Step() returns, slot(r) shows what rank r wrote, until this
-/// rank's next Step(). Slots are double-buffered, so writing for the next round may begin at once:
-/// a rank enters Step() t+1 only after its reads of round t, and nobody gets the buffer of round t
-/// back before all have entered t+1.
+/// Each rank owns a slot of slot_bytes(). In a round, every rank writes to next_slot() and calls
+/// Step(); when Step() returns, slot(r) shows what rank r wrote, until this rank's next Step(). A
+/// part of it that is meant for this rank alone may be written too, as an answer, which rank r
+/// finds in last_slot() after its next Step(). Slots are double-buffered, so writing for the next
+/// round may begin at once: a rank enters Step() t+1 only after its reads of round t, and nobody
+/// gets the buffer of round t back before all have entered t+1.
 ///
-/// All ranks of the group must make the same sequence of Step() calls. After a failed Step() the
-/// channel is out of step for good. Thread rule: engine-only.
+/// The smallest messages need no slot: Exchange() is a round whose data rides in the flag line that
+/// peers poll anyway, which saves them the wait for a second cache line.
+///
+/// All ranks of the group must make the same sequence of Step() and Exchange() calls. After a
+/// failed one the channel is out of step for good. Thread rule: engine-only.
 class SharedChannel {
  public:
+  /// The most that Exchange() takes.
+  static constexpr std::size_t kTinyBytes = 56;
+
   struct Options {
     int world_rank = 0;  ///< how this rank is called in messages
     std::size_t slot_bytes =
@@ -45,29 +52,41 @@ class SharedChannel {
   /// Where this rank writes for the next round; 64-byte aligned.
   [[nodiscard]] std::byte* next_slot() const { return SlotOf(rank_, step_ + 1); }
   /// What `rank` wrote for the current round.
-  [[nodiscard]] const std::byte* slot(int rank) const { return SlotOf(rank, step_); }
+  [[nodiscard]] std::byte* slot(int rank) const { return SlotOf(rank, step_); }
+  /// This rank's slot of the round before, with its peers' answers.
+  [[nodiscard]] const std::byte* last_slot() const { return SlotOf(rank_, step_ - 1); }
 
   /// Publishes this rank's slot and waits for all others' of the same round.
   /// Errors: kTimeout naming the ranks that are missing; kAborted.
   Status Step(const Deadline& deadline);
 
+  /// A round in which each rank shows `size_bytes` (at most kTinyBytes) from `data`: copies what
+  /// rank r shows to `gathered` + r * size_bytes, this rank's own too. Errors: as Step().
+  Status Exchange(const void* data, std::size_t size_bytes, std::byte* gathered,
+                  const Deadline& deadline);
+
  private:
   struct Line;
+  struct Flags;
 
   SharedChannel(Transport& transport, SharedSegment segment, std::vector<int> world_ranks,
                 std::size_t slot_bytes, WaitPolicy wait);
 
-  [[nodiscard]] Line& LineOf(int rank) const;
+  [[nodiscard]] Flags& FlagsOf(int rank) const;
   [[nodiscard]] std::byte* SlotOf(int rank, std::uint64_t step) const;
+  [[nodiscard]] Line& LineOf(int rank) const;
   [[nodiscard]] bool Arrived(int rank) const;
   void Publish();
+  Status WaitForAll(const Deadline& deadline);
   [[nodiscard]] bool SpinUntilArrived(int rank) const;
   Status WaitFor(int rank, const Deadline& deadline);
+  Status WaitLongFor(int rank, const Deadline& deadline);
   void SleepUntilRung(int rank, std::int64_t timeout_ns);
   [[nodiscard]] Status Missing(int awaited) const;
 
   Transport* transport_;
   SharedSegment segment_;
+  std::vector<std::byte*> parts_;  // of segment_, by rank
   std::vector<int> world_ranks_;
   std::size_t slot_bytes_;
   WaitPolicy wait_;

@@ -1,7 +1,5 @@
 #include "collectives/shared/wait_policy.h"
 
-#include "core/comm/topology.h"
-
 namespace ronde {
 namespace {
 
@@ -10,13 +8,15 @@ constexpr int kAdaptiveYields = 32;
 
 }  // namespace
 
-WaitPolicy WaitPolicy::For(std::int64_t spin_us, int local_ranks) {
-  const bool crowded = local_ranks > AvailableCores();
-  WaitPolicy policy;
-  policy.yields = crowded ? kAdaptiveYields : 0;
-  policy.spin_ns = crowded ? 0 : kAdaptiveSpinNs;
-  if (spin_us >= 0) policy.spin_ns = spin_us * 1000;
-  return policy;
+WaitPolicy WaitPolicy::For(const Config& config, int local_ranks, int cores) {
+  const std::string& wait = config.GetText(Setting::kWait);
+  if (wait == "block") return {.spin_ns = 0, .yields = 0};
+  const bool crowded = local_ranks > cores;
+  const int yields = crowded ? kAdaptiveYields : 0;
+  if (wait == "spin") return {.spin_ns = kAdaptiveSpinNs, .yields = yields, .sleeps = false};
+  const std::int64_t spin_us = config.GetInteger(Setting::kSpinUs);
+  if (spin_us >= 0) return {.spin_ns = spin_us * 1000, .yields = yields};
+  return {.spin_ns = crowded ? 0 : kAdaptiveSpinNs, .yields = yields};
 }
 
 }  // namespace ronde

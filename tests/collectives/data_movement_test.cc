@@ -1,4 +1,5 @@
-// Broadcast, allgather and barrier, on one host (shared memory) and on several (messages).
+// Broadcast, allgather, barrier and what the others refuse, on one host (shared memory) and on
+// several (messages).
 #include <atomic>
 #include <numeric>
 #include <string>
@@ -7,8 +8,10 @@
 #include <gtest/gtest.h>
 
 #include "collectives/allgather/allgather.h"
+#include "collectives/alltoall/alltoall.h"
 #include "collectives/barrier/barrier.h"
 #include "collectives/broadcast/broadcast.h"
+#include "collectives/reducescatter/reducescatter.h"
 #include "tests/support/run_ranks.h"
 
 namespace ronde {
@@ -62,7 +65,8 @@ TEST_P(DataMovement, BroadcastBringsTheRootsBytes) {
     for (int root = 0; root < context.size(); ++root) {
       for (const std::size_t size : {0, 1, 4096, 10007}) {
         auto data = Pattern(size, context.rank());
-        const Status status = Broadcast(context, data.data(), size, root);
+        const Status status =
+            Broadcast(context, {.data = data.data(), .size_bytes = size, .root = root});
         ASSERT_TRUE(status.ok()) << status.message();
         ASSERT_EQ(data, Pattern(size, root));
       }
@@ -74,8 +78,9 @@ TEST_P(DataMovement, BroadcastRefusesARootOutsideTheGroup) {
   Run([](CollectiveContext& context) {
     int value = 0;
     for (const int root : {-1, context.size()}) {
-      EXPECT_EQ(Broadcast(context, &value, sizeof(value), root).code(),
-                StatusCode::kInvalidArgument);
+      EXPECT_EQ(
+          Broadcast(context, {.data = &value, .size_bytes = sizeof(value), .root = root}).code(),
+          StatusCode::kInvalidArgument);
     }
   });
 }
@@ -93,7 +98,8 @@ void CheckAllgather(CollectiveContext& context, const std::vector<std::int64_t>&
   std::vector<std::uint8_t> output(expected.size());
   if (in_place) std::copy(input.begin(), input.end(), output.begin() + own_begin);
   const void* from = in_place ? output.data() + own_begin : input.data();
-  const Status status = Allgatherv(context, from, output.data(), sizes);
+  const Status status =
+      Allgather(context, {.input = from, .output = output.data(), .rank_bytes = sizes});
   ASSERT_TRUE(status.ok()) << status.message();
   ASSERT_EQ(output, expected);
 }
@@ -115,10 +121,37 @@ TEST_P(DataMovement, AllgatherConcatenatesBlocksOfAnySize) {
 TEST_P(DataMovement, AllgatherRefusesWrongSizes) {
   Run([](CollectiveContext& context) {
     const std::vector<std::int64_t> too_many(static_cast<std::size_t>(context.size()) + 1);
-    EXPECT_EQ(Allgatherv(context, nullptr, nullptr, too_many).code(), StatusCode::kInvalidArgument);
+    EXPECT_EQ(Allgather(context, {.rank_bytes = too_many}).code(), StatusCode::kInvalidArgument);
     std::vector<std::int64_t> negative(static_cast<std::size_t>(context.size()));
     negative.back() = -1;
-    EXPECT_EQ(Allgatherv(context, nullptr, nullptr, negative).code(), StatusCode::kInvalidArgument);
+    EXPECT_EQ(Allgather(context, {.rank_bytes = negative}).code(), StatusCode::kInvalidArgument);
+  });
+}
+
+TEST_P(DataMovement, ReducescatterRefusesWhatItCannotReduce) {
+  Run([](CollectiveContext& context) {
+    const std::vector<std::int64_t> too_many(static_cast<std::size_t>(context.size()) + 1);
+    std::vector<std::int64_t> counts(static_cast<std::size_t>(context.size()));
+    const auto code = [&](const ReducescatterArguments& arguments) {
+      return Reducescatter(context, arguments).code();
+    };
+    EXPECT_EQ(code({.rank_counts = too_many}), StatusCode::kInvalidArgument);
+    EXPECT_EQ(code({.rank_counts = counts, .op = ReduceOp::kAdasum}), StatusCode::kInvalidArgument);
+    EXPECT_EQ(code({.rank_counts = counts, .dtype = DataType::kInt32, .prescale = 2}),
+              StatusCode::kInvalidArgument);
+    counts.back() = -1;
+    EXPECT_EQ(code({.rank_counts = counts}), StatusCode::kInvalidArgument);
+  });
+}
+
+TEST_P(DataMovement, AlltoallRefusesWrongSizes) {
+  Run([](CollectiveContext& context) {
+    const auto ranks = static_cast<std::size_t>(context.size());
+    const std::vector<std::int64_t> too_many(ranks * ranks + 1);
+    EXPECT_EQ(Alltoall(context, {.block_bytes = too_many}).code(), StatusCode::kInvalidArgument);
+    std::vector<std::int64_t> negative(ranks * ranks);
+    negative.back() = -1;
+    EXPECT_EQ(Alltoall(context, {.block_bytes = negative}).code(), StatusCode::kInvalidArgument);
   });
 }
 

@@ -12,6 +12,7 @@
 
 #include "collectives/half.h"
 #include "collectives/kernels/reduce_call.h"
+#include "collectives/shared/stream_copy.h"
 #include "tests/conformance/allreduce_values.h"
 
 namespace ronde {
@@ -128,7 +129,7 @@ TEST_P(ReduceKernels, MayWriteOverAnyInput) {
 
 INSTANTIATE_TEST_SUITE_P(All, ReduceKernels,
                          testing::Combine(testing::Range(0, kDataTypeCount),
-                                          testing::Range(0, kReduceOpCount)));
+                                          testing::Range(0, kElementwiseOpCount)));
 
 // Ranks on unlike machines must agree. Operands hold every kind of number but NaN, whose payload
 // depends on the order in which a compiler takes the operands of an addition.
@@ -150,11 +151,67 @@ TEST(ReduceKernelSets, AgreeBitForBit) {
       const double scale = IsFloatingPoint(type) ? 0.7 : 1;
       std::vector<std::uint64_t> expected(kCount);
       std::vector<std::uint64_t> got(kCount);
-      ReduceCall call = {pointers.data(), 7, expected.data(), kCount, scale, scale, 1};
-      BaselineReduceKernels().kernels[dtype][op](call);
-      call.output = got.data();
-      BestReduceKernels().kernels[dtype][op](call);
-      EXPECT_EQ(got, expected) << Name(type) << " op " << op << " " << ReduceInstructionSet();
+      for (const int inputs : {2, 4, 7}) {
+        void* output = expected.data();
+        ReduceCall call = {pointers.data(), inputs, &output, 1, false, kCount, scale, scale, 1};
+        BaselineReduceKernels().kernels[dtype][op](call);
+        output = got.data();
+        BestReduceKernels().kernels[dtype][op](call);
+        EXPECT_EQ(got, expected) << Name(type) << " op " << op << " of " << inputs << " inputs "
+                                 << ReduceInstructionSet();
+      }
+    }
+  }
+}
+
+// `bytes` at an address that is `skew` bytes behind the begin of a line.
+struct SkewedBytes {
+  SkewedBytes(std::size_t bytes, std::size_t skew) : memory(bytes + 128) {
+    const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
+    data = memory.data() + (64 - address % 64) % 64 + skew;
+  }
+  std::vector<std::byte> memory;
+  std::byte* data;
+};
+
+// One call to `outputs` buffers, the first of which is the last input.
+void CheckReduceToAll(DataType dtype, int inputs, int outputs, std::size_t skew, bool streams) {
+  constexpr std::int64_t kCount = 1157;
+  const std::size_t bytes = kCount * SizeOf(dtype);
+  std::vector<SkewedBytes> sources;
+  std::vector<const void*> pointers;
+  for (int k = 0; k < inputs; ++k) {
+    const auto& source = sources.emplace_back(bytes, skew);
+    for (std::size_t i = 0; i < bytes; ++i)
+      source.data[i] = static_cast<std::byte>((7 * k + i) % 60);
+    pointers.push_back(source.data);
+  }
+  const double factor = IsFloatingPoint(dtype) ? 0.5 : 1;
+  const Scaling scaling = {.prescale = factor, .postscale = factor};
+  std::vector<std::byte> expected(bytes);
+  Reduce(ReduceOp::kSum, dtype, pointers, expected.data(), kCount, scaling);
+
+  std::vector<SkewedBytes> targets;
+  std::vector<void*> results = {const_cast<void*>(pointers.back())};
+  for (int k = 1; k < outputs; ++k) results.push_back(targets.emplace_back(bytes, skew).data);
+  ReduceToAll(ReduceOp::kSum, dtype, pointers, results, kCount, scaling, streams);
+  EndStream();
+  for (const void* result : results) {
+    EXPECT_EQ(std::memcmp(result, expected.data(), bytes), 0)
+        << Name(dtype) << " " << inputs << " inputs " << outputs << " outputs skew " << skew
+        << (streams ? " streams" : "");
+  }
+}
+
+TEST(ReduceToAll, GivesEveryOutputTheBitsOfReduce) {
+  for (int dtype = 0; dtype < kDataTypeCount; ++dtype) {
+    for (const int inputs : {1, 2, 3, 4, 5}) {
+      for (const int outputs : {1, 2, 3}) {
+        for (const std::size_t skew : {0, 8}) {
+          CheckReduceToAll(static_cast<DataType>(dtype), inputs, outputs, skew, false);
+          CheckReduceToAll(static_cast<DataType>(dtype), inputs, outputs, skew, true);
+        }
+      }
     }
   }
 }

@@ -126,5 +126,130 @@ TEST(Selector, ANamedAlgorithmThatCannotRunIsAnError) {
   });
 }
 
+std::string NameOf(const Selector& selector, CollectiveContext& context, std::int64_t size_bytes,
+                   bool registered = false) {
+  AllreduceArguments arguments;
+  arguments.count = size_bytes / 4;
+  if (registered) arguments.input_place = arguments.output_place = {.block = 1};
+  const auto chosen = selector.Choose(context, arguments);
+  return chosen.ok() ? std::string(chosen.value()->name()) : chosen.status().message();
+}
+
+TEST(Selector, TheFirstRuleThatCoversTheSizeWinsAndAutoTakesTheRest) {
+  RunRanks(2, [](Transport& transport) {
+    auto context = CollectiveContext::Create(transport, Config());
+    ASSERT_TRUE(context.ok());
+    const auto selector =
+        Selector::Create(ConfigWith("recursive_doubling:-64K,ring:4K-1M,auto:2M-4M,ring:1M-8M"));
+    ASSERT_TRUE(selector.ok()) << selector.status().message();
+    const auto name = [&](std::int64_t size_bytes) {
+      return NameOf(selector.value(), *context.value(), size_bytes);
+    };
+    EXPECT_EQ(name(4), "recursive_doubling");
+    EXPECT_EQ(name(64 << 10), "recursive_doubling");
+    EXPECT_EQ(name((64 << 10) + 4), "ring");
+    EXPECT_EQ(name(2 << 20), "shared_memory");
+    EXPECT_EQ(name((2 << 20) - 4), "ring");
+    EXPECT_EQ(name(8 << 20), "ring");
+    EXPECT_EQ(name(9 << 20), "shared_memory");
+  });
+}
+
+TEST(Selector, NamesTheSettingAndTheRuleOfAnUnknownAlgorithm) {
+  const auto selector = Selector::Create(ConfigWith("ring:1M-,rings:-4K"));
+  ASSERT_FALSE(selector.ok());
+  EXPECT_THAT(selector.status().message(), HasSubstr("--allreduce-algorithm"));
+  EXPECT_THAT(selector.status().message(), HasSubstr("rule 'rings:-4K'"));
+}
+
+TEST(Selector, RefusesRulesThatMakeBitsDependOnTheSizeUnderReproducible) {
+  const auto mixed = Selector::Create(ConfigWith("shared_memory:-64K,recursive_doubling", "on"));
+  ASSERT_FALSE(mixed.ok());
+  EXPECT_EQ(mixed.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(mixed.status().message(), HasSubstr("shared_memory"));
+  EXPECT_THAT(mixed.status().message(), HasSubstr("recursive_doubling"));
+  EXPECT_FALSE(Selector::Create(ConfigWith("shared_memory:1M-", "tree")).ok());
+  EXPECT_TRUE(Selector::Create(ConfigWith("shared_memory:-1M,shared_memory", "tree")).ok());
+  EXPECT_TRUE(Selector::Create(ConfigWith("auto:-1M", "tree")).ok());
+}
+
+TEST(Selector, ARuleThatCannotRunTheCallIsAnErrorThatNamesIt) {
+  RunRanks(2, [](Transport& transport) {
+    auto context = CollectiveContext::Create(transport, Config());
+    ASSERT_TRUE(context.ok());
+    const auto selector = Selector::Create(ConfigWith("push_two_shot:1K-,shared_memory"));
+    ASSERT_TRUE(selector.ok());
+    EXPECT_EQ(NameOf(selector.value(), *context.value(), 64), "shared_memory");
+    EXPECT_THAT(NameOf(selector.value(), *context.value(), 4096),
+                HasSubstr("'push_two_shot:1K-' cannot run"));
+    EXPECT_EQ(NameOf(selector.value(), *context.value(), 4096, true), "push_two_shot");
+  });
+}
+
+Tuning TunedFor(int ranks) {
+  Tuning tuning = {.ranks = ranks};
+  tuning.allreduce = {{"ring", 100, 999, TunedRule::Buffers::kPrivate},
+                      {"push_two_shot", 0, INT64_MAX},
+                      {"recursive_doubling", 0, 5000, TunedRule::Buffers::kPrivate}};
+  return tuning;
+}
+
+TEST(Selector, RulesOfTheTuningFileGiveWayWhereTheyDoNotFit) {
+  RunRanks(2, [](Transport& transport) {
+    auto context = CollectiveContext::Create(transport, Config());
+    ASSERT_TRUE(context.ok());
+    const Tuning tuning = TunedFor(2);
+    const auto selector = Selector::Create(Config(), &tuning);
+    ASSERT_TRUE(selector.ok()) << selector.status().message();
+    const auto name = [&](std::int64_t size_bytes, bool registered) {
+      return NameOf(selector.value(), *context.value(), size_bytes, registered);
+    };
+    EXPECT_EQ(name(400, false), "ring");
+    EXPECT_EQ(name(400, true), "push_two_shot");
+    EXPECT_EQ(name(4000, false), "recursive_doubling");
+    EXPECT_EQ(name(40'000, false), "shared_memory");  // by cost
+    EXPECT_EQ(name(40'000, true), "push_two_shot");
+  });
+}
+
+TEST(Selector, TheSettingOverridesTheTuningFile) {
+  RunRanks(2, [](Transport& transport) {
+    auto context = CollectiveContext::Create(transport, Config());
+    ASSERT_TRUE(context.ok());
+    const Tuning tuning = TunedFor(2);
+    const auto selector = Selector::Create(ConfigWith("shared_memory:-500"), &tuning);
+    ASSERT_TRUE(selector.ok());
+    EXPECT_EQ(NameOf(selector.value(), *context.value(), 400), "shared_memory");
+    EXPECT_EQ(NameOf(selector.value(), *context.value(), 800), "ring");
+    const auto decision = selector.value().Decide(*context.value(), {.count = 200});
+    ASSERT_TRUE(decision.ok());
+    EXPECT_EQ(selector.value().Explain(decision.value()), "rule 1 of --tuning-file");
+  });
+}
+
+TEST(Selector, ReproducibleTakesOneAdmissibleRuleForAllSizes) {
+  RunRanks(3, [](Transport& transport) {
+    auto context = CollectiveContext::Create(transport, Config());
+    ASSERT_TRUE(context.ok());
+    Tuning tuning = {.ranks = 3};
+    tuning.allreduce = {{"ring"}, {"recursive_doubling", 1 << 20, 1 << 20}, {"shared_memory"}};
+    const auto selector = Selector::Create(ConfigWith("auto", "tree"), &tuning);
+    ASSERT_TRUE(selector.ok());
+    for (const std::int64_t size_bytes : {4, 4096, 1 << 20, 64 << 20}) {
+      EXPECT_EQ(NameOf(selector.value(), *context.value(), size_bytes), "recursive_doubling");
+    }
+  });
+}
+
+TEST(Selector, NamesTheTuningFilesRuleOfAnAlgorithmThatThisBuildLacks) {
+  Tuning tuning = {.ranks = 2};
+  tuning.allreduce = {{"ring"}, {"warp"}};
+  const auto selector = Selector::Create(Config(), &tuning);
+  ASSERT_FALSE(selector.ok());
+  EXPECT_EQ(selector.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(selector.status().message(), HasSubstr("--tuning-file: rule 2"));
+  EXPECT_THAT(selector.status().message(), HasSubstr("'warp'"));
+}
+
 }  // namespace
 }  // namespace ronde

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/base/strcat.h"
+#include "tests/conformance/adasum_reference.h"
 #include "tests/conformance/allreduce_values.h"
 
 namespace ronde {
@@ -78,6 +79,9 @@ std::string CheckValues(const AllreduceCase& test, int ranks, const void* result
   std::vector<Buffer> inputs;
   for (int rank = 0; rank < ranks; ++rank) {
     inputs.push_back(MakeInput(test.dtype, test.count, test.seed, rank));
+  }
+  if (test.op == ReduceOp::kAdasum) {
+    return AdasumReference(test.dtype, inputs, test.prescale, test.postscale).Check(result);
   }
   for (std::int64_t i = 0; i < test.count; ++i) {
     const std::string wrong = IsFloatingPoint(test.dtype) ? CheckFloat(test, inputs, result, i)
@@ -249,9 +253,11 @@ Status CheckAlgorithm(CollectiveContext& context, const AllreduceAlgorithm& algo
                       const std::vector<std::int64_t>& counts, bool registered) {
   const auto supports = [&](std::int64_t count, DataType dtype, ReduceOp op) {
     const MemoryPlace place = {.block = registered ? 1 : 0};
-    return algorithm.Supports(
-        context,
-        {.count = count, .dtype = dtype, .op = op, .input_place = place, .output_place = place});
+    return algorithm.Reduces(op) && algorithm.Supports(context, {.count = count,
+                                                                 .dtype = dtype,
+                                                                 .op = op,
+                                                                 .input_place = place,
+                                                                 .output_place = place});
   };
   for (AllreduceCase test : AllreduceCases(counts)) {
     test.registered = registered;
@@ -270,8 +276,10 @@ Status CheckAlgorithm(CollectiveContext& context, const AllreduceAlgorithm& algo
 }  // namespace
 
 Status CheckAllAlgorithms(CollectiveContext& context, const std::vector<std::int64_t>& counts) {
-  const AllreduceArguments anything = {.count = 1};
   for (const AllreduceAlgorithm* algorithm : AllreduceAlgorithms()) {
+    const bool sums = algorithm->Reduces(ReduceOp::kSum);
+    const AllreduceArguments anything = {.count = 1,
+                                         .op = sums ? ReduceOp::kSum : ReduceOp::kAdasum};
     // Memory of the other kind matters to those alone that run in it.
     const bool registered = !algorithm->Supports(context, anything);
     RONDE_RETURN_IF_ERROR(CheckAlgorithm(context, *algorithm, counts, registered));

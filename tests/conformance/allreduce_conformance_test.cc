@@ -45,7 +45,11 @@ TEST_P(AllreduceConformance, HoldsForManyChunks) {
   RunRanks(GetParam(), [](Transport& transport) { CheckOn(transport, {kLarge}, "4K"); });
 }
 
-INSTANTIATE_TEST_SUITE_P(Ranks, AllreduceConformance, testing::Values(1, 2, 3, 4, 5, 6, 7, 8));
+INSTANTIATE_TEST_SUITE_P(Ranks, AllreduceConformance, testing::Values(1, 2, 3, 4, 5, 6, 7, 8, 9));
+
+TEST(AllreduceConformanceOfMany, HoldsForSixteenRanks) {
+  RunRanks(16, [](Transport& transport) { CheckOn(transport, {15, 333}, "4K"); });
+}
 
 TEST(AllreduceConformanceOnHosts, HoldsWhereNotAllRanksShareMemory) {
   RunRanksOnHosts({"a", "a", "b"}, [](Transport& transport) {

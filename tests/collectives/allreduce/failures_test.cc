@@ -24,6 +24,10 @@ Config ConfigWithTimeout(const std::string& seconds) {
 
 constexpr std::int64_t kCount = 1000;
 
+ReduceOp OperatorOf(const AllreduceAlgorithm& algorithm) {
+  return algorithm.Reduces(ReduceOp::kSum) ? ReduceOp::kSum : ReduceOp::kAdasum;
+}
+
 // Collective: what every algorithm can work on.
 AllreduceArguments Operands(CollectiveContext& context, std::shared_ptr<std::byte>& memory) {
   auto allocated = context.registered().Allocate(context.communicator().local().transport(),
@@ -49,7 +53,8 @@ void RunWithoutRankOne(const AllreduceAlgorithm& algorithm, int ranks, const std
     auto hasty = CollectiveContext::Create(transport, ConfigWithTimeout(timeout_s));
     ASSERT_TRUE(hasty.ok()) << hasty.status().message();
     std::shared_ptr<std::byte> memory;
-    const AllreduceArguments arguments = Operands(*hasty.value(), memory);
+    AllreduceArguments arguments = Operands(*hasty.value(), memory);
+    arguments.op = OperatorOf(algorithm);
     if (!algorithm.Supports(*hasty.value(), arguments)) return;
     if (transport.rank() == 1) {
       late(transport);
@@ -96,6 +101,7 @@ TEST_P(AllreduceFailures, RefusesToScaleIntegers) {
                                                              .output = &value,
                                                              .count = 1,
                                                              .dtype = DataType::kInt32,
+                                                             .op = OperatorOf(*GetParam()),
                                                              .prescale = 0.5});
     EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
     EXPECT_THAT(status.message(), HasSubstr("int32"));

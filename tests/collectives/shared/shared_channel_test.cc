@@ -54,11 +54,21 @@ TEST(SharedChannel, TakesLocalRankZerosSlotSize) {
   });
 }
 
-TEST(WaitPolicy, SpinsOnlyWithACorePerRank) {
-  EXPECT_GT(WaitPolicy::For(-1, 1).spin_ns, 0);
-  EXPECT_EQ(WaitPolicy::For(-1, 100'000).spin_ns, 0);
-  EXPECT_GE(WaitPolicy::For(-1, 100'000).yields, 16);
-  EXPECT_EQ(WaitPolicy::For(7, 1).spin_ns, 7000);
+TEST(SharedChannel, WorksWithoutEverSleeping) {
+  CheckRounds(2, {.spin_ns = 20'000, .sleeps = false}, 500);
+  CheckRounds(3, {.spin_ns = 20'000, .yields = 8, .sleeps = false}, 100);
+}
+
+TEST(SharedChannel, WaitsThatNeverSleepStillWatchTheDeadline) {
+  RunRanks(2, [](Transport& transport) {
+    auto channel = SharedChannel::Create(
+        transport, {.world_rank = transport.rank(), .wait = {.spin_ns = 20'000, .sleeps = false}},
+        Deadline::After(30));
+    ASSERT_TRUE(channel.ok());
+    if (transport.rank() == 1) return;
+    const Status status = channel.value()->Step(Deadline::After(0.05));
+    EXPECT_EQ(status.code(), StatusCode::kTimeout) << status.message();
+  });
 }
 
 }  // namespace

@@ -1,0 +1,18 @@
+#pragma once
+
+#include "collectives/allgather/allgather.h"
+
+// The forms of Allgather, for arguments that have been checked and at least two ranks.
+
+namespace ronde {
+
+/// Every rank writes its block into every output, which lie in registered memory.
+Status PushAllgather(CollectiveContext& context, const AllgatherArguments& arguments);
+
+/// Chunk by chunk through the slots of the shared channel.
+Status SharedMemoryAllgather(CollectiveContext& context, const AllgatherArguments& arguments);
+
+/// Blocks travel around the ring as messages.
+Status RingAllgather(CollectiveContext& context, const AllgatherArguments& arguments);
+
+}  // namespace ronde

@@ -1,0 +1,74 @@
+#include "collectives/reducescatter/reducescatter.h"
+
+#include <array>
+
+#include "collectives/reducescatter/forms.h"
+#include "collectives/shared/one_host.h"
+#include "collectives/shared/peer_places.h"
+#include "core/base/strcat.h"
+
+namespace ronde {
+namespace {
+
+struct Form {
+  std::string_view name;
+  Status (*run)(CollectiveContext&, const ReducescatterArguments&);
+};
+
+Status Copy(CollectiveContext&, const ReducescatterArguments& arguments) {
+  const std::int64_t count = arguments.rank_counts[0];
+  if (count == 0) return Status::Ok();
+  const Scaling scaling = ScalingFor(arguments, 1);
+  if (scaling.prescale == 1 && scaling.postscale == 1) {
+    Scale(arguments.dtype, arguments.input, arguments.output, count, 1);
+  } else {
+    Reduce(arguments.op, arguments.dtype, std::array{arguments.input}, arguments.output, count,
+           scaling);
+  }
+  return Status::Ok();
+}
+
+constexpr Form kCopy = {"copy", Copy};
+constexpr Form kPull = {"pull", PullReducescatter};
+constexpr Form kSharedMemory = {"shared_memory", SharedMemoryReducescatter};
+constexpr Form kRing = {"ring", RingReducescatter};
+
+const Form& FormFor(CollectiveContext& context, const ReducescatterArguments& arguments) {
+  if (context.size() == 1) return kCopy;
+  if (!OneHostSharesMemory(context) || context.size() > kMaxReduceInputs) return kRing;
+  const bool large = WorthSecondStep(context, BlocksOf(arguments).total());
+  const bool has_places = PeerPlaces(*context.shared_channel()).place_bytes() > 0;
+  if (arguments.input_place.registered() && (large || !has_places)) return kPull;
+  return has_places ? kSharedMemory : kRing;
+}
+
+Status CheckReduction(const ReducescatterArguments& arguments) {
+  if (!IsElementwise(arguments.op)) {
+    return Status::InvalidArgument(StrCat("reducescatter: ", Name(arguments.op),
+                                          " works on whole tensors, which cannot be scattered; use "
+                                          "allreduce"));
+  }
+  const bool scales = arguments.prescale != 1 || arguments.postscale != 1;
+  if (scales && !IsFloatingPoint(arguments.dtype)) {
+    return Status::InvalidArgument(StrCat("reducescatter: prescale ", arguments.prescale,
+                                          " and postscale ", arguments.postscale, " need a ",
+                                          "floating-point type, got ", Name(arguments.dtype)));
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+Status Reducescatter(CollectiveContext& context, const ReducescatterArguments& arguments) {
+  RONDE_RETURN_IF_ERROR(CheckBlockSizes("reducescatter", arguments.rank_counts,
+                                        static_cast<std::size_t>(context.size())));
+  RONDE_RETURN_IF_ERROR(CheckReduction(arguments));
+  return FormFor(context, arguments).run(context, arguments);
+}
+
+std::string_view ReducescatterAlgorithm(CollectiveContext& context,
+                                        const ReducescatterArguments& arguments) {
+  return FormFor(context, arguments).name;
+}
+
+}  // namespace ronde

@@ -1,0 +1,47 @@
+#include "collectives/shared/one_host.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "collectives/cost_model.h"
+#include "core/base/strcat.h"
+
+namespace ronde {
+
+bool OneHostSharesMemory(CollectiveContext& context) {
+  return context.shared_channel() != nullptr && context.communicator().single_host();
+}
+
+PointerScratch::PointerScratch(CollectiveContext& context)
+    : PointerScratch(context.Scratch(SizeFor(static_cast<std::size_t>(context.size()))),
+                     static_cast<std::size_t>(context.size())) {}
+
+ByteRange ShareOf(std::size_t total, int rank, int ranks) {
+  constexpr std::size_t kLineBytes = 64;
+  const std::size_t unit = static_cast<std::size_t>(ranks) * kLineBytes;
+  const std::size_t share = (total + unit - 1) / unit * kLineBytes;
+  const std::size_t begin = std::min(total, static_cast<std::size_t>(rank) * share);
+  return {begin, std::min(total, begin + share)};
+}
+
+bool WorthSecondStep(CollectiveContext& context, std::size_t size_bytes) {
+  const CostModel& costs = context.costs();
+  return static_cast<double>(size_bytes) * costs.shared_memory.beta_us > costs.registered.alpha_us;
+}
+
+bool ExceedsCache(CollectiveContext& context, std::size_t working_set_bytes) {
+  return static_cast<double>(working_set_bytes) >
+         static_cast<double>(context.costs().streaming_bytes);
+}
+
+Result<RegisteredBuffer> RegisteredBuffer::Find(CollectiveContext& context,
+                                                const MemoryPlace& place,
+                                                std::string_view collective) {
+  auto segment = context.registered().Segment(place);
+  if (segment == nullptr) {
+    return Status::Internal(StrCat(collective, ": the registered memory has been given back"));
+  }
+  return RegisteredBuffer(std::move(segment), place.offset);
+}
+
+}  // namespace ronde

@@ -1,0 +1,180 @@
+#include "collectives/tuning_file.h"
+
+#include <array>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "core/base/json_fields.h"
+#include "core/base/strcat.h"
+#include "core/base/text_file.h"
+
+namespace ronde {
+namespace {
+
+using Buffers = TunedRule::Buffers;
+using Json = nlohmann::ordered_json;
+
+constexpr int kFormat = 1;
+constexpr int kManyRanks = 1 << 24;
+constexpr double kSlowestUs = 1e9;
+
+constexpr std::array<std::pair<const char*, LinkCost CostModel::*>, 4> kLinks = {{
+    {"shared_memory", &CostModel::shared_memory},
+    {"registered", &CostModel::registered},
+    {"local", &CostModel::local},
+    {"network", &CostModel::network},
+}};
+constexpr std::array<std::pair<const char*, std::int64_t CostModel::*>, 2> kThresholds = {{
+    {"one_shot_bytes", &CostModel::one_shot_bytes},
+    {"streaming_bytes", &CostModel::streaming_bytes},
+}};
+constexpr std::array<std::pair<const char*, Buffers>, 3> kBuffers = {{
+    {"any", Buffers::kAny},
+    {"private", Buffers::kPrivate},
+    {"registered", Buffers::kRegistered},
+}};
+
+Json ToJson(const CostModel& costs) {
+  Json json;
+  for (const auto& [name, member] : kLinks) {
+    const LinkCost& link = costs.*member;
+    json["links"][name] = {
+        {"alpha_us", link.alpha_us}, {"beta_us", link.beta_us}, {"gamma_us", link.gamma_us}};
+  }
+  for (const auto& [name, member] : kThresholds) json["thresholds"][name] = costs.*member;
+  return json;
+}
+
+Json ToJson(const TunedRule& rule) {
+  Json json = {{"algorithm", rule.algorithm}};
+  if (rule.min_bytes > 0) json["min_bytes"] = rule.min_bytes;
+  if (rule.max_bytes < INT64_MAX) json["max_bytes"] = rule.max_bytes;
+  for (const auto& [name, buffers] : kBuffers) {
+    if (rule.buffers == buffers) json["buffers"] = name;
+  }
+  return json;
+}
+
+// What a file leaves out keeps its default, so that one written by hand can be short.
+CostModel CostsFrom(JsonFields& entry) {
+  CostModel costs;
+  if (entry.Has("links")) {
+    JsonFields links = entry.Object("links");
+    for (const auto& [name, member] : kLinks) {
+      if (!links.Has(name)) continue;
+      JsonFields link = links.Object(name);
+      costs.*member = {link.Real("alpha_us", 0, kSlowestUs), link.Real("beta_us", 0, kSlowestUs),
+                       link.Real("gamma_us", 0, kSlowestUs)};
+      link.ExpectNoOthers();
+    }
+    links.ExpectNoOthers();
+  }
+  if (entry.Has("thresholds")) {
+    JsonFields thresholds = entry.Object("thresholds");
+    for (const auto& [name, member] : kThresholds) {
+      if (thresholds.Has(name)) costs.*member = thresholds.Integer(name, 0, INT64_MAX);
+    }
+    thresholds.ExpectNoOthers();
+  }
+  return costs;
+}
+
+TunedRule RuleFrom(JsonFields& fields) {
+  TunedRule rule;
+  rule.algorithm = fields.Text("algorithm");
+  if (fields.Has("min_bytes")) rule.min_bytes = fields.Integer("min_bytes", 0, INT64_MAX);
+  if (fields.Has("max_bytes")) {
+    rule.max_bytes = fields.Integer("max_bytes", rule.min_bytes, INT64_MAX);
+  }
+  if (fields.Has("buffers")) {
+    const std::string text = fields.Text("buffers");
+    bool known = false;
+    for (const auto& [name, buffers] : kBuffers) {
+      if (text != name) continue;
+      rule.buffers = buffers;
+      known = true;
+    }
+    if (!known) fields.Refuse("buffers", "any, private or registered");
+  }
+  fields.ExpectNoOthers();
+  return rule;
+}
+
+Tuning EntryFrom(JsonFields& fields) {
+  Tuning entry;
+  entry.ranks = static_cast<int>(fields.Integer("ranks", 1, kManyRanks));
+  entry.hosts = static_cast<int>(fields.Integer("hosts", 1, kManyRanks));
+  if (fields.Has("date")) entry.date = fields.Text("date");
+  entry.costs = CostsFrom(fields);
+  if (fields.Has("allreduce")) {
+    for (JsonFields& rule : fields.Objects("allreduce")) entry.allreduce.push_back(RuleFrom(rule));
+  }
+  fields.ExpectNoOthers();
+  return entry;
+}
+
+}  // namespace
+
+const Tuning* TuningFile::Find(int ranks, int hosts) const {
+  for (const Tuning& entry : entries) {
+    if (entry.ranks == ranks && entry.hosts == hosts) return &entry;
+  }
+  return nullptr;
+}
+
+void TuningFile::Put(Tuning entry) {
+  for (Tuning& old : entries) {
+    if (old.ranks != entry.ranks || old.hosts != entry.hosts) continue;
+    old = std::move(entry);
+    return;
+  }
+  entries.push_back(std::move(entry));
+}
+
+std::string TuningToJson(const TuningFile& file) {
+  Json json = {{"format", kFormat}, {"machine", file.machine}};
+  json["entries"] = Json::array();
+  for (const Tuning& entry : file.entries) {
+    Json item = {{"ranks", entry.ranks}, {"hosts", entry.hosts}, {"date", entry.date}};
+    item.update(ToJson(entry.costs));
+    item["allreduce"] = Json::array();
+    for (const TunedRule& rule : entry.allreduce) item["allreduce"].push_back(ToJson(rule));
+    json["entries"].push_back(std::move(item));
+  }
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<TuningFile> TuningFromJson(std::string_view text, const std::string& what) {
+  JsonFields fields = JsonFields::Parse(text, what);
+  // First: a later format may look different in every other respect.
+  const std::int64_t format = fields.Integer("format", 0, INT64_MAX);
+  if (fields.status().ok() && format != kFormat) {
+    return Status::InvalidArgument(StrCat(what, ": is of format ", format,
+                                          ", but this build reads ", "format ", kFormat,
+                                          "; write it anew with `ronde-bench --calibrate`"));
+  }
+  TuningFile file;
+  file.machine = fields.Text("machine");
+  for (JsonFields& entry : fields.Objects("entries")) {
+    Tuning tuning = EntryFrom(entry);
+    if (file.Find(tuning.ranks, tuning.hosts) != nullptr) {
+      entry.Refuse("ranks", "one entry for each number of ranks and hosts");
+    }
+    file.entries.push_back(std::move(tuning));
+  }
+  fields.ExpectNoOthers();
+  if (!fields.status().ok()) return fields.status();
+  return file;
+}
+
+Result<TuningFile> ReadTuningFile(const std::string& path) {
+  RONDE_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(path));
+  return TuningFromJson(text, StrCat("tuning file '", path, "'"));
+}
+
+Status WriteTuningFile(const TuningFile& file, const std::string& path) {
+  return ReplaceTextFile(path, TuningToJson(file));
+}
+
+}  // namespace ronde
