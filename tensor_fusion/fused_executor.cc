@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <utility>
 
-#include "collectives/allgather/allgather.h"
 #include "collectives/barrier/barrier.h"
 #include "collectives/broadcast/broadcast.h"
 #include "core/base/strcat.h"
@@ -55,7 +54,8 @@ FusedExecutor::FusedExecutor(CollectiveContext& context, Selector selector,
       selector_(std::move(selector)),
       // Alone, nothing is sent, and copying together would be all the work there is.
       threshold_bytes_(context.size() == 1 ? 0 : fusion_threshold_bytes),
-      planner_(threshold_bytes_) {}
+      planner_(threshold_bytes_),
+      blocks_(context) {}
 
 Status FusedExecutor::Execute(std::vector<ReadyOperation> operations) {
   for (const FusionBatch& batch : planner_.Plan(operations)) {
@@ -97,6 +97,7 @@ Status FusedExecutor::RunFused(std::span<ReadyOperation> operations, const Fusio
   tensors_.clear();
   for (const std::uint32_t member : batch.members) AppendTensors(operations[member]);
   const Request& request = operations[batch.members.front()].response.request;
+  if (!IsElementwise(request.op)) return RunOneByOne(request);
   if (batch.members.size() == 1 && request.output_place.registered()) {
     return RunWhereItLies(request);
   }
@@ -104,6 +105,23 @@ Status FusedExecutor::RunFused(std::span<ReadyOperation> operations, const Fusio
     const std::size_t count = PieceLength(rest, threshold_bytes_);
     RONDE_RETURN_IF_ERROR(RunPiece(request, rest.first(count)));
     rest = rest.subspan(count);
+  }
+  return Status::Ok();
+}
+
+Status FusedExecutor::RunOneByOne(const Request& request) {
+  AllreduceArguments arguments = PlacedArgumentsFor(request);
+  for (const PackedTensor& tensor : tensors_) {
+    arguments.input = tensor.input;
+    arguments.output = tensor.output;
+    arguments.count = static_cast<std::int64_t>(tensor.size_bytes / SizeOf(request.dtype));
+    RONDE_RETURN_IF_ERROR(Allreduce(arguments));
+    // In registered memory the members follow one another as they would be packed.
+    for (MemoryPlace* place : {&arguments.input_place, &arguments.output_place}) {
+      if (place->registered()) {
+        place->offset += static_cast<std::int64_t>(PackedSize(tensor.size_bytes));
+      }
+    }
   }
   return Status::Ok();
 }
@@ -128,6 +146,14 @@ Status FusedExecutor::RunPiece(const Request& request, std::span<const PackedTen
     return Allreduce(arguments);
   }
   const std::size_t packed_bytes = PackedSizeOf(tensors);
+  arguments.count = static_cast<std::int64_t>(packed_bytes / SizeOf(request.dtype));
+  RONDE_ASSIGN_OR_RETURN(const AllreduceAlgorithm* algorithm,
+                         selector_.Choose(context_, arguments));
+  if (algorithm->TakesPieces()) {
+    SetPieces(tensors);
+    arguments.pieces = pieces_;
+    return algorithm->Run(context_, arguments);
+  }
   std::byte* buffer = FindPacked(tensors);
   const bool packs = buffer == nullptr;
   if (packs) {
@@ -137,10 +163,18 @@ Status FusedExecutor::RunPiece(const Request& request, std::span<const PackedTen
   }
   arguments.input = buffer;
   arguments.output = buffer;
-  arguments.count = static_cast<std::int64_t>(packed_bytes / SizeOf(request.dtype));
-  RONDE_RETURN_IF_ERROR(Allreduce(arguments));
+  RONDE_RETURN_IF_ERROR(algorithm->Run(context_, arguments));
   if (packs) Unpack(tensors, buffer);
   return Status::Ok();
+}
+
+void FusedExecutor::SetPieces(std::span<const PackedTensor> tensors) {
+  pieces_.clear();
+  std::size_t begin = 0;
+  for (const PackedTensor& tensor : tensors) {
+    pieces_.push_back({tensor.input, tensor.output, begin, tensor.size_bytes});
+    begin += PackedSize(tensor.size_bytes);
+  }
 }
 
 Status FusedExecutor::RunAlone(ReadyOperation& operation) {
@@ -154,43 +188,25 @@ Status FusedExecutor::RunAlone(ReadyOperation& operation) {
       return Allreduce(arguments);
     }
     case OperationKind::kBroadcast:
-      return Broadcast(context_, entry.output.data, entry.output.size_bytes(), request.root);
+      return Broadcast(context_, {.data = entry.output.data,
+                                  .size_bytes = entry.output.size_bytes(),
+                                  .root = request.root,
+                                  .place = request.output_place});
     case OperationKind::kAllgather:
-      return Gather(operation);
+      return blocks_.Gather(operation);
     case OperationKind::kBarrier:
       return Barrier(context_);
     case OperationKind::kModelAverage:
       return AverageModel(operation);
     case OperationKind::kAllocate:
       return Allocate(operation);
+    case OperationKind::kReducescatter:
+      return blocks_.ReduceAndScatter(operation);
+    case OperationKind::kAlltoall:
+      return blocks_.Exchange(operation);
   }
   return Status::Internal(
       StrCat("operation '", request.name, "' is of unknown kind ", static_cast<int>(request.kind)));
-}
-
-Status FusedExecutor::Gather(ReadyOperation& operation) {
-  const Request& request = operation.response.request;
-  const std::vector<std::int64_t>& extents = operation.response.rank_extents;
-  if (extents.size() != static_cast<std::size_t>(context_.size()) || request.shape.empty()) {
-    return Status::Internal(StrCat("allgather '", request.name, "' was agreed with ",
-                                   extents.size(), " extents for ", context_.size(), " ranks"));
-  }
-  Shape gathered_shape = operation.entry.input.shape;
-  gathered_shape[0] = 1;
-  const std::int64_t row_bytes =
-      ElementCount(gathered_shape) * static_cast<std::int64_t>(SizeOf(request.dtype));
-  gathered_shape[0] = 0;
-  rank_bytes_.clear();
-  for (const std::int64_t extent : extents) {
-    rank_bytes_.push_back(extent * row_bytes);
-    gathered_shape[0] += extent;
-  }
-
-  OperationResult& result = operation.entry.handle.mutable_result();
-  result.gathered.resize(static_cast<std::size_t>(gathered_shape[0] * row_bytes));
-  result.gathered_shape = std::move(gathered_shape);
-  result.rank_extents = extents;
-  return Allgatherv(context_, operation.entry.input.data, result.gathered.data(), rank_bytes_);
 }
 
 Status FusedExecutor::Allocate(ReadyOperation& operation) {

@@ -8,20 +8,21 @@
 #include "collectives/collective_context.h"
 #include "collectives/selector.h"
 #include "core/control/executor.h"
+#include "tensor_fusion/block_operations.h"
 #include "tensor_fusion/fusion_buffer.h"
 #include "tensor_fusion/fusion_planner.h"
 #include "tensor_fusion/pack.h"
 
 namespace ronde {
 
-/// Moves the data of agreed operations: plan -> pack -> allreduce -> unpack -> complete, batch by
-/// batch. A batch of one runs from its input to its output without copies, and one that lies in
-/// memory as it would be packed (see FindPacked) is reduced where it lies. A group that is above
-/// the threshold runs in pieces within it. Model averages run in place; 16-bit ones are summed in
-/// float32. After a
-/// failure, registered memory is detached from the peers. Does not allocate in the steady state
-/// (allgather's results excepted). Thread rule: engine-only, except bytes_on_wire() and
-/// bytes_packed().
+/// Moves the data of agreed operations: plan -> allreduce -> complete, batch by batch. A batch of
+/// one runs from its input to its output without copies. Several are gathered and scattered by the
+/// algorithm itself where it stages data anyway; otherwise they are packed and unpacked around it,
+/// unless they lie in memory as they would be packed (see FindPacked). A group that is above the
+/// threshold runs in pieces within it. Model averages run in place; 16-bit ones are summed in
+/// float32. After a failure, registered memory is detached from the peers. Does not allocate in the
+/// steady state (results that handles carry excepted). Thread rule: engine-only, except
+/// bytes_on_wire() and bytes_packed().
 class FusedExecutor final : public Executor {
  public:
   /// `context` must outlive the executor.
@@ -42,12 +43,15 @@ class FusedExecutor final : public Executor {
   Status RunBatch(std::span<ReadyOperation> operations, const FusionBatch& batch);
   Status RunFused(std::span<ReadyOperation> operations, const FusionBatch& batch);
   void AppendTensors(const ReadyOperation& operation);
+  /// Allreduces every tensor of tensors_, a group, for itself.
+  Status RunOneByOne(const Request& request);
   /// Allreduces tensors_, which lie as they would be packed in registered memory of all ranks.
   Status RunWhereItLies(const Request& request);
   /// Allreduces `tensors`, all of the kind of `request`, as one.
   Status RunPiece(const Request& request, std::span<const PackedTensor> tensors);
+  /// Sets pieces_ to `tensors`, laid out as they would be packed.
+  void SetPieces(std::span<const PackedTensor> tensors);
   Status RunAlone(ReadyOperation& operation);
-  Status Gather(ReadyOperation& operation);
   Status Allocate(ReadyOperation& operation);
   Status AverageModel(const ReadyOperation& operation);
   /// Sums 16-bit values in float32, through a staging buffer of bounded size.
@@ -59,8 +63,9 @@ class FusedExecutor final : public Executor {
   const std::size_t threshold_bytes_;
   FusionPlanner planner_;
   FusionBuffer buffer_;
-  std::vector<PackedTensor> tensors_;     // of the batch at hand
-  std::vector<std::int64_t> rank_bytes_;  // of the allgather at hand
+  BlockOperations blocks_;
+  std::vector<PackedTensor> tensors_;   // of the batch at hand
+  std::vector<AllreducePiece> pieces_;  // of the part of it that runs
   // Relaxed: statistics; whoever has waited for a handle is ordered behind their stores by the
   // handle's mutex.
   std::atomic<std::uint64_t> bytes_on_wire_{0};

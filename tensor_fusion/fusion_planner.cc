@@ -63,8 +63,8 @@ std::uint32_t FusionPlanner::DraftFor(std::span<const ReadyOperation> operations
                                       std::uint32_t position) {
   const Request& request = operations[position].response.request;
   const std::size_t size_bytes = PayloadBytes(request);
-  if (request.kind != OperationKind::kAllreduce || size_bytes > threshold_bytes_ ||
-      RunsInPlaceOfMemory(request)) {
+  if (request.kind != OperationKind::kAllreduce || !IsElementwise(request.op) ||
+      size_bytes > threshold_bytes_ || RunsInPlaceOfMemory(request)) {
     return NewDraft(position);
   }
   for (std::uint32_t& open : open_) {

@@ -21,7 +21,8 @@ struct FusionBatch {
 ///
 /// An allreduce joins the open batch of its kind when the batch stays within the threshold, else it
 /// opens the next one; operations in between do not matter. A tensor above the threshold, one of
-/// some size in registered memory and every other kind of operation travel alone. Batches run in
+/// some size in registered memory, one whose operator needs whole tensors (adasum) and every other
+/// kind of operation travel alone. Batches run in
 /// the order of their first members. Cost: O(operations x open kinds). Thread rule: engine-only;
 /// the storage is reused.
 class FusionPlanner {

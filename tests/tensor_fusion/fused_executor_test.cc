@@ -36,9 +36,11 @@ ReadyOperation Operation(OperationKind kind, void* input, void* output, Shape sh
 
 // Runs `body(context, executor)` on `size` ranks.
 void RunExecutors(int size, std::size_t threshold_bytes,
-                  const std::function<void(CollectiveContext&, FusedExecutor&)>& body) {
+                  const std::function<void(CollectiveContext&, FusedExecutor&)>& body,
+                  const char* algorithm = "auto") {
   RunRanks(size, [&](Transport& transport) {
-    const Config config;
+    Config config;
+    ASSERT_TRUE(config.Set(Setting::kAllreduceAlgorithm, algorithm, SettingOrigin::kProgram).ok());
     auto context = CollectiveContext::Create(transport, config);
     ASSERT_TRUE(context.ok()) << context.status().message();
     auto selector = Selector::Create(config);
@@ -47,6 +49,9 @@ void RunExecutors(int size, std::size_t threshold_bytes,
     body(*context.value(), executor);
   });
 }
+
+// One that leaves it to the executor to bring tensors together.
+constexpr const char* kPacked = "recursive_doubling";
 
 class FusedExecutorOnRanks : public ::testing::TestWithParam<int> {};
 INSTANTIATE_TEST_SUITE_P(Ranks, FusedExecutorOnRanks, ::testing::Values(1, 2, 3, 4));
@@ -134,38 +139,62 @@ class FlatGradients {
 };
 
 TEST_P(FusedExecutorOnRanks, ReducesABatchThatLiesAsPackedInItsPlace) {
-  RunExecutors(GetParam(), 1024, [](CollectiveContext& context, FusedExecutor& executor) {
-    FlatGradients gradients(context.rank());
-    const Status status = executor.Execute(gradients.Operations(/*lends=*/true));
-    ASSERT_TRUE(status.ok()) << status.message();
-    EXPECT_EQ(executor.bytes_packed(), 0U);
-    const auto ranks = static_cast<float>(context.size());
-    gradients.ExpectSums(context.size(), ranks * FlatGradients::kBetween);
-  });
+  RunExecutors(
+      GetParam(), 1024,
+      [](CollectiveContext& context, FusedExecutor& executor) {
+        FlatGradients gradients(context.rank());
+        const Status status = executor.Execute(gradients.Operations(/*lends=*/true));
+        ASSERT_TRUE(status.ok()) << status.message();
+        EXPECT_EQ(executor.bytes_packed(), 0U);
+        const auto ranks = static_cast<float>(context.size());
+        gradients.ExpectSums(context.size(), ranks * FlatGradients::kBetween);
+      },
+      kPacked);
 }
 
 TEST_P(FusedExecutorOnRanks, NeverTouchesPaddingThatIsNotLent) {
-  RunExecutors(GetParam(), 1024, [](CollectiveContext& context, FusedExecutor& executor) {
-    FlatGradients gradients(context.rank());
-    const Status status = executor.Execute(gradients.Operations(/*lends=*/false));
-    ASSERT_TRUE(status.ok()) << status.message();
-    EXPECT_EQ(executor.bytes_packed() > 0, context.size() > 1);  // alone, nothing is fused
-    gradients.ExpectSums(context.size(), FlatGradients::kBetween);
-  });
+  RunExecutors(
+      GetParam(), 1024,
+      [](CollectiveContext& context, FusedExecutor& executor) {
+        FlatGradients gradients(context.rank());
+        const Status status = executor.Execute(gradients.Operations(/*lends=*/false));
+        ASSERT_TRUE(status.ok()) << status.message();
+        EXPECT_EQ(executor.bytes_packed() > 0, context.size() > 1);  // alone, nothing is fused
+        gradients.ExpectSums(context.size(), FlatGradients::kBetween);
+      },
+      kPacked);
 }
 
 TEST_P(FusedExecutorOnRanks, MayPackOnOneRankWhatLiesAsPackedOnAnother) {
-  RunExecutors(GetParam(), 1024, [](CollectiveContext& context, FusedExecutor& executor) {
-    const bool lends = context.rank() % 2 == 0;
-    FlatGradients gradients(context.rank());
-    const Status status = executor.Execute(gradients.Operations(lends));
-    ASSERT_TRUE(status.ok()) << status.message();
-    EXPECT_EQ(executor.bytes_packed() == 0, lends);
-    // A rank that packs contributes zeros as padding.
-    const int lenders = (context.size() + 1) / 2;
-    gradients.ExpectSums(context.size(),
-                         FlatGradients::kBetween * static_cast<float>(lends ? lenders : 1));
-  });
+  RunExecutors(
+      GetParam(), 1024,
+      [](CollectiveContext& context, FusedExecutor& executor) {
+        const bool lends = context.rank() % 2 == 0;
+        FlatGradients gradients(context.rank());
+        const Status status = executor.Execute(gradients.Operations(lends));
+        ASSERT_TRUE(status.ok()) << status.message();
+        EXPECT_EQ(executor.bytes_packed() == 0, lends);
+        // A rank that packs contributes zeros as padding.
+        const int lenders = (context.size() + 1) / 2;
+        gradients.ExpectSums(context.size(),
+                             FlatGradients::kBetween * static_cast<float>(lends ? lenders : 1));
+      },
+      kPacked);
+}
+
+TEST_P(FusedExecutorOnRanks, PacksNothingWhereTheAlgorithmGathers) {
+  for (const bool lends : {false, true}) {
+    RunExecutors(
+        GetParam(), 1024,
+        [lends](CollectiveContext& context, FusedExecutor& executor) {
+          FlatGradients gradients(context.rank());
+          const Status status = executor.Execute(gradients.Operations(lends));
+          ASSERT_TRUE(status.ok()) << status.message();
+          EXPECT_EQ(executor.bytes_packed(), 0U);
+          gradients.ExpectSums(context.size(), FlatGradients::kBetween);
+        },
+        "shared_memory");
+  }
 }
 
 TEST_P(FusedExecutorOnRanks, RunsEveryKindInOneList) {

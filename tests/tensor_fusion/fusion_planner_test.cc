@@ -80,6 +80,12 @@ TEST(FusionPlanner, SendsEverythingButAllreducesAlone) {
       ElementsAre(Batch{0}, Batch{1, 6}, Batch{2}, Batch{3}, Batch{4}, Batch{5}));
 }
 
+TEST(FusionPlanner, SendsTensorsWhoseOperatorNeedsThemWholeAlone) {
+  const auto adasum = Allreduce(1, DataType::kFloat32, ReduceOp::kAdasum);
+  EXPECT_THAT(Plan({adasum, adasum, Allreduce(1), adasum, Allreduce(1)}, 1024),
+              ElementsAre(Batch{0}, Batch{1}, Batch{2, 4}, Batch{3}));
+}
+
 TEST(FusionPlanner, CountsThePaddingOfSmallTensors) {
   FusionPlanner planner(1024);
   const std::vector<ReadyOperation> operations = {Allreduce(1), Allreduce(17), Allreduce(0)};
