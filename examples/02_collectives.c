@@ -1,4 +1,5 @@
-/* Collectives from C99: allreduce, broadcast, allgather and the periodic model average.
+/* Collectives from C99: allreduce, broadcast, allgather, reducescatter, alltoall, and the periodic
+ * model average.
  *
  *   build/bin/02_collectives                    one process
  *   build/bin/ronderun -np 2 02_collectives     two
@@ -63,6 +64,44 @@ static int64_t GatherRows(void) {
   return total;
 }
 
+/* A sum that is dealt out in shared memory: this rank reduces the one row that it needs. */
+static float ScatterSum(void) {
+  const int64_t rows = ronde_size();
+  void* memory = NULL;
+  float* values;
+  float mine;
+  int64_t row;
+  Require(ronde_allocate((size_t)rows * sizeof *values, &memory) == RONDE_OK, "allocate");
+  values = memory;
+  for (row = 0; row < rows; ++row) values[row] = (float)row;
+  Require(
+      ronde_reducescatter("shard", values, &mine, &rows, 1, RONDE_FLOAT32, RONDE_SUM) == RONDE_OK,
+      "reducescatter");
+  Require(mine == (float)(ronde_rank() * ronde_size()), "this rank's row of the sum");
+  Require(ronde_free(memory) == RONDE_OK, "free");
+  return mine;
+}
+
+/* Every rank sends one row to everyone, itself included: its own number. */
+static void ExchangeRows(void) {
+  const int64_t size = ronde_size();
+  const size_t size_bytes = (size_t)size * sizeof(int64_t);
+  int64_t* splits = malloc(size_bytes);
+  int64_t* mine = malloc(size_bytes);
+  int64_t* theirs = malloc(size_bytes);
+  int64_t rank;
+  Require(splits != NULL && mine != NULL && theirs != NULL, "memory");
+  for (rank = 0; rank < size; ++rank) splits[rank] = 1;
+  for (rank = 0; rank < size; ++rank) mine[rank] = ronde_rank();
+  Require(ronde_alltoall("rows_to_all", mine, &size, 1, RONDE_INT64, splits, theirs, size_bytes,
+                         NULL) == RONDE_OK,
+          "alltoall");
+  for (rank = 0; rank < size; ++rank) Require(theirs[rank] == rank, "exchanged rows");
+  free(splits);
+  free(mine);
+  free(theirs);
+}
+
 /* Eight steps; each adds rank to the parameter, and after every fourth all ranks take the mean. */
 static double TrainLocally(void) {
   const ronde_average_schedule schedule = {4, 0};
@@ -84,15 +123,17 @@ static double TrainLocally(void) {
 
 int main(void) {
   int32_t settings[2];
-  float sum;
+  float sum, shard;
   int64_t rows;
   double parameter;
   Require(ronde_init() == RONDE_OK, "init");
   sum = SumOfRanks();
   Broadcast(settings);
   rows = GatherRows();
+  shard = ScatterSum();
+  ExchangeRows();
   parameter = TrainLocally();
-  printf("rank %d of %d: sum %g, settings %d %d, %d rows, parameter %g\n", ronde_rank(),
-         ronde_size(), sum, (int)settings[0], (int)settings[1], (int)rows, parameter);
+  printf("rank %d of %d: sum %g, settings %d %d, %d rows, shard %g, parameter %g\n", ronde_rank(),
+         ronde_size(), sum, (int)settings[0], (int)settings[1], (int)rows, shard, parameter);
   return ronde_shutdown() == RONDE_OK ? 0 : 1;
 }

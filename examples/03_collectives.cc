@@ -1,5 +1,5 @@
-// Collectives from C++: asynchronous allreduces that ranks submit in different orders, and the
-// periodic model average, on a Session that this program owns.
+// Collectives from C++: asynchronous allreduces that ranks submit in different orders, a sharded
+// update in registered memory, and the periodic model average, on a Session that this program owns.
 //
 //   build/bin/03_collectives                    one process
 //   build/bin/ronderun -np 2 03_collectives     two
@@ -26,7 +26,7 @@ ronde::TensorView View(Tensor& tensor) {
 }
 
 ronde::Status Expect(const Tensor& tensor, float expected, const std::string& what) {
-  const auto close = [&](float x) { return std::abs(x - expected) <= 1e-5F * (1 + expected); };
+  const auto close = [&](float x) { return std::abs(x - expected) <= 1e-5F * (1 + std::abs(expected)); };
   if (std::all_of(tensor.begin(), tensor.end(), close)) return ronde::Status::Ok();
   return ronde::Status::Internal(ronde::StrCat(what, ": expected ", expected));
 }
@@ -50,6 +50,32 @@ ronde::Status AverageGradients(ronde::Session& session) {
   return ronde::Status::Ok();
 }
 
+// A sharded optimizer: every rank gets the sum of its share of the gradients, updates its share of
+// the parameters, and all ranks get all of them. In registered memory no rank copies in or out.
+ronde::Status UpdateInShards(ronde::Session& session) {
+  const std::int64_t shard = kCount;
+  const std::int64_t count = shard * session.size();
+  const auto bytes = static_cast<std::size_t>(count) * sizeof(float);
+  RONDE_ASSIGN_OR_RETURN(const auto gradients, session.Allocate(bytes));
+  RONDE_ASSIGN_OR_RETURN(const auto parameters, session.Allocate(bytes));
+  auto* const gradient = reinterpret_cast<float*>(gradients.get());
+  auto* const parameter = reinterpret_cast<float*>(parameters.get());
+  std::fill_n(gradient, count, static_cast<float>(session.rank()));
+
+  const auto view = [](float* data, std::int64_t size) {
+    return ronde::TensorView(data, ronde::DataType::kFloat32, {size});
+  };
+  const std::int64_t begin = shard * session.rank();
+  const ronde::TensorView mine = view(gradient + begin, shard);
+  RONDE_RETURN_IF_ERROR(session.ReducescatterAsync("shard", view(gradient, count), mine).Wait());
+  for (std::int64_t i = begin; i < begin + shard; ++i) parameter[i] -= gradient[i];
+  RONDE_RETURN_IF_ERROR(
+      session.AllgatherAsync("parameters", view(parameter + begin, shard), view(parameter, count))
+          .Wait());
+  return Expect(Tensor(parameter, parameter + count), -static_cast<float>(session.size() - 1) / 2,
+                "parameters updated in shards");
+}
+
 // Two steps that all ranks take alike, then local steps with an average after every third.
 ronde::Status TrainLocally(ronde::Session& session, int* averages) {
   const ronde::AverageSchedule schedule{.period = 3, .origin = 2};
@@ -68,6 +94,7 @@ ronde::Status Run() {
   RONDE_ASSIGN_OR_RETURN(const ronde::Config config, ronde::Config::FromEnvironment());
   RONDE_ASSIGN_OR_RETURN(const auto session, ronde::Session::Create(config));
   RONDE_RETURN_IF_ERROR(AverageGradients(*session));
+  RONDE_RETURN_IF_ERROR(UpdateInShards(*session));
   int averages = 0;
   RONDE_RETURN_IF_ERROR(TrainLocally(*session, &averages));
   if (averages != 2) return ronde::Status::Internal("averages are due after steps 5 and 8");

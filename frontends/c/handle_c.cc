@@ -1,10 +1,9 @@
 // The C API: handles and results.
 #include <algorithm>
-#include <cstring>
-#include <vector>
 
 #include "core/base/clock.h"
 #include "frontends/c/guard.h"
+#include "frontends/c/result_copy.h"
 #include "frontends/c/ronde.h"
 
 namespace ronde {
@@ -24,16 +23,6 @@ Result<const OperationResult*> CompletedResult(const ronde_handle* handle) {
   }
   RONDE_RETURN_IF_ERROR(handle->handle.Wait());
   return &handle->handle.result();
-}
-
-Status CopyOut(const std::vector<std::int64_t>& values, std::int64_t* output, int capacity) {
-  RONDE_RETURN_IF_ERROR(NeedPointer(output, "output array"));
-  if (capacity < 0 || static_cast<std::size_t>(capacity) < values.size()) {
-    return Status::InvalidArgument(
-        StrCat("the array has room for ", capacity, " values, ", values.size(), " are needed"));
-  }
-  std::copy(values.begin(), values.end(), output);
-  return Status::Ok();
 }
 
 }  // namespace
@@ -115,12 +104,6 @@ ronde_status ronde_result_rank_extents(ronde_handle* handle, int64_t* extents,
 ronde_status ronde_result_copy(ronde_handle* handle, void* output, size_t capacity_bytes) noexcept {
   return Guard([=]() -> Status {
     RONDE_ASSIGN_OR_RETURN(const ronde::OperationResult* result, ronde::CompletedResult(handle));
-    const std::size_t size_bytes = result->gathered.size();
-    if (capacity_bytes < size_bytes || (output == nullptr && size_bytes > 0)) {
-      return Status::InvalidArgument(ronde::StrCat("the buffer has room for ", capacity_bytes,
-                                                   " bytes, ", size_bytes, " are needed"));
-    }
-    if (size_bytes > 0) std::memcpy(output, result->gathered.data(), size_bytes);
-    return Status::Ok();
+    return ronde::CopyGathered(*result, output, capacity_bytes);
   });
 }

@@ -1,49 +1,15 @@
 // The C API: operations.
-#include <memory>
-
 #include "core/base/tensor_view.h"
 #include "frontends/c/guard.h"
 #include "frontends/c/ronde.h"
-#include "frontends/session/session_slot.h"
+#include "frontends/c/start.h"
 
 namespace ronde {
 namespace {
 
-// Any value may arrive; the session refuses those that do not exist.
-DataType ToDataType(ronde_dtype dtype) {
-  return static_cast<DataType>(dtype >= 0 && dtype < kDataTypeCount ? dtype : 255);
-}
-
-ReduceOp ToReduceOp(ronde_op op) {
-  return static_cast<ReduceOp>(op >= 0 && op < kReduceOpCount ? op : 255);
-}
-
 // The engine writes only to tensors that the caller passed as writable.
 TensorView Vector(const void* data, ronde_dtype dtype, std::int64_t count) {
   return {const_cast<void*>(data), ToDataType(dtype), {count}};
-}
-
-// Submits through `submit(session)` and hands the handle out.
-template <typename Submit>
-Status Start(const char* name, ronde_handle** handle, const Submit& submit) {
-  RONDE_RETURN_IF_ERROR(NeedPointer(handle, "handle"));
-  *handle = nullptr;
-  RONDE_RETURN_IF_ERROR(NeedPointer(name, "name"));
-  RONDE_ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, CurrentSession());
-  auto started = std::make_unique<ronde_handle>();
-  started->handle = submit(*session);
-  *handle = started.release();
-  return Status::Ok();
-}
-
-template <typename Submit>
-Status StartAndWait(const char* name, OperationResult* result, const Submit& submit) {
-  ronde_handle* started = nullptr;
-  RONDE_RETURN_IF_ERROR(Start(name, &started, submit));
-  const std::unique_ptr<ronde_handle> handle(started);
-  const Status status = handle->handle.Wait();
-  if (result != nullptr) *result = handle->handle.result();
-  return status;
 }
 
 auto Allreduce(const char* name, const void* input, void* output, std::int64_t count,
@@ -105,21 +71,6 @@ ronde_status ronde_broadcast(const char* name, void* inout, int64_t count, ronde
                              int root) noexcept {
   return Guard([=] {
     return ronde::StartAndWait(name, nullptr, ronde::Broadcast(name, inout, count, dtype, root));
-  });
-}
-
-ronde_status ronde_allgather_async(const char* name, const void* input, const int64_t* shape,
-                                   int dimensions, ronde_dtype dtype,
-                                   ronde_handle** handle) noexcept {
-  return Guard([=]() -> Status {
-    if (dimensions < 0 || (dimensions > 0 && shape == nullptr)) {
-      return Status::InvalidArgument(
-          ronde::StrCat("a shape of ", dimensions, " dimensions at address ", shape));
-    }
-    return ronde::Start(name, handle, [=](Session& session) {
-      return session.AllgatherAsync(name, {const_cast<void*>(input), ronde::ToDataType(dtype),
-                                           ronde::Shape(shape, shape + dimensions)});
-    });
   });
 }
 

@@ -55,9 +55,18 @@ enum {
   RONDE_UINT8 = 6
 };
 
-/* RONDE_AVERAGE divides the sum by the number of ranks; integers truncate. */
+/* RONDE_AVERAGE divides the sum by the number of ranks; integers truncate. RONDE_ADASUM adds what
+ * is orthogonal and averages what is parallel, tensor by tensor: floating-point types, allreduce
+ * only. */
 typedef int32_t ronde_op;
-enum { RONDE_SUM = 0, RONDE_AVERAGE = 1, RONDE_MIN = 2, RONDE_MAX = 3, RONDE_PRODUCT = 4 };
+enum {
+  RONDE_SUM = 0,
+  RONDE_AVERAGE = 1,
+  RONDE_MIN = 2,
+  RONDE_MAX = 3,
+  RONDE_PRODUCT = 4,
+  RONDE_ADASUM = 5
+};
 
 /* One submitted operation. Release every handle once; an operation goes on without its handle, so
  * keep the buffers until it has completed. */
@@ -110,6 +119,17 @@ int ronde_local_size(void) RONDE_NOEXCEPT;
 int ronde_cross_rank(void) RONDE_NOEXCEPT; /* among the ranks with this local rank on all hosts */
 int ronde_cross_size(void) RONDE_NOEXCEPT;
 
+/* ---- Registered memory ---------------------------------------------------------------------- */
+
+/* Collective, with the same size on all ranks: zeroed memory that the operations below reach on
+ * every rank of a host, so that they copy nothing in or out. Buffers gain from it where they lie at
+ * the same place of it on all ranks; others are ordinary memory. It lives until ronde_free or
+ * ronde_shutdown. Errors: MISMATCH (sizes), UNAVAILABLE (no memory). */
+ronde_status ronde_allocate(size_t size_bytes, void** memory) RONDE_NOEXCEPT;
+
+/* Gives it back, on this rank; NULL is allowed. Not while an operation uses it. */
+ronde_status ronde_free(void* memory) RONDE_NOEXCEPT;
+
 /* ---- Operations -----------------------------------------------------------------------------
  * The _async forms fail, with *handle NULL, only for INVALID_ARGUMENT: no ronde_init, or no name.
  * All other errors arrive through ronde_wait. The blocking forms return that status themselves.
@@ -136,6 +156,39 @@ ronde_status ronde_broadcast(const char* name, void* inout, int64_t count, ronde
 ronde_status ronde_allgather_async(const char* name, const void* input, const int64_t* shape,
                                    int dimensions, ronde_dtype dtype,
                                    ronde_handle** handle) RONDE_NOEXCEPT;
+
+/* The same into `output`, of size * shape[0] rows in rank order; `shape` must be equal on all
+ * ranks, else MISMATCH. `input` may be this rank's rows of `output`. */
+ronde_status ronde_allgather_into_async(const char* name, const void* input, void* output,
+                                        const int64_t* shape, int dimensions, ronde_dtype dtype,
+                                        ronde_handle** handle) RONDE_NOEXCEPT;
+ronde_status ronde_allgather_into(const char* name, const void* input, void* output,
+                                  const int64_t* shape, int dimensions,
+                                  ronde_dtype dtype) RONDE_NOEXCEPT;
+
+/* Reduces as ronde_allreduce does and deals the rows (the first dimension of `shape`) of the result
+ * to the ranks in order; `output` takes this rank's: shape[0] / size, and one more on the first
+ * (shape[0] mod size) ranks. `output` may be this rank's rows of `input`. */
+ronde_status ronde_reducescatter_async(const char* name, const void* input, void* output,
+                                       const int64_t* shape, int dimensions, ronde_dtype dtype,
+                                       ronde_op op, double prescale, double postscale,
+                                       ronde_handle** handle) RONDE_NOEXCEPT;
+ronde_status ronde_reducescatter(const char* name, const void* input, void* output,
+                                 const int64_t* shape, int dimensions, ronde_dtype dtype,
+                                 ronde_op op) RONDE_NOEXCEPT;
+
+/* Sends splits[r] rows of `input`, one behind the other, to rank r, for each of the ronde_size()
+ * ranks. shape[0] and splits may differ between ranks, the other dimensions agree, else MISMATCH.
+ * Errors: INVALID_ARGUMENT on all ranks, where a rank's splits do not add up to its shape[0].
+ * The result, the rows from all ranks in rank order, is read with ronde_result_... */
+ronde_status ronde_alltoall_async(const char* name, const void* input, const int64_t* shape,
+                                  int dimensions, ronde_dtype dtype, const int64_t* splits,
+                                  ronde_handle** handle) RONDE_NOEXCEPT;
+/* Writes the rows into `output`, and how many came from each rank into rank_extents[ronde_size()],
+ * which may be NULL. Error: INVALID_ARGUMENT where they need more than capacity_bytes. */
+ronde_status ronde_alltoall(const char* name, const void* input, const int64_t* shape,
+                            int dimensions, ronde_dtype dtype, const int64_t* splits, void* output,
+                            size_t capacity_bytes, int64_t* rank_extents) RONDE_NOEXCEPT;
 
 /* Completes once all ranks have entered. */
 ronde_status ronde_barrier_async(const char* name, ronde_handle** handle) RONDE_NOEXCEPT;
@@ -173,15 +226,16 @@ void ronde_release(ronde_handle* handle) RONDE_NOEXCEPT;
 
 /* *performed = 0 for a model average that was not due, else 1. */
 ronde_status ronde_performed(ronde_handle* handle, int* performed) RONDE_NOEXCEPT;
-/* Allgather: the number of dimensions, and the size of the gathered tensor. Either may be NULL. */
+/* Allgather and alltoall: the number of dimensions, and the size of the gathered tensor. Either may
+ * be NULL. Nothing where the caller gave an output. */
 ronde_status ronde_result_size(ronde_handle* handle, int* dimensions,
                                size_t* size_bytes) RONDE_NOEXCEPT;
-/* Allgather: its shape, into `capacity` elements. */
+/* Its shape, into `capacity` elements. */
 ronde_status ronde_result_shape(ronde_handle* handle, int64_t* shape, int capacity) RONDE_NOEXCEPT;
-/* Allgather: the first extent that each rank contributed, into `capacity` >= ronde_size(). */
+/* The rows that came from each rank, into `capacity` >= ronde_size(). */
 ronde_status ronde_result_rank_extents(ronde_handle* handle, int64_t* extents,
                                        int capacity) RONDE_NOEXCEPT;
-/* Allgather: copies the gathered tensor out. */
+/* Copies the gathered tensor out. */
 ronde_status ronde_result_copy(ronde_handle* handle, void* output,
                                size_t capacity_bytes) RONDE_NOEXCEPT;
 

@@ -22,6 +22,7 @@ static_assert(RONDE_UNAVAILABLE == static_cast<int>(StatusCode::kUnavailable));
 static_assert(RONDE_INTERNAL == static_cast<int>(StatusCode::kInternal));
 static_assert(RONDE_UINT8 == static_cast<int>(DataType::kUInt8));
 static_assert(RONDE_PRODUCT == static_cast<int>(ReduceOp::kProduct));
+static_assert(RONDE_ADASUM == static_cast<int>(ReduceOp::kAdasum));
 
 template <typename Query>
 int AskSession(const Query& query) noexcept {
@@ -73,6 +74,19 @@ ronde_status ronde_job_status(void) noexcept {
     RONDE_ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, ronde::CurrentSession());
     return session->status();
   });
+}
+
+ronde_status ronde_allocate(size_t size_bytes, void** memory) noexcept {
+  return Guard([=]() -> Status {
+    RONDE_RETURN_IF_ERROR(ronde::NeedPointer(memory, "memory"));
+    *memory = nullptr;
+    RONDE_ASSIGN_OR_RETURN(*memory, ronde::AllocateMemory(size_bytes));
+    return Status::Ok();
+  });
+}
+
+ronde_status ronde_free(void* memory) noexcept {
+  return Guard([=] { return ronde::FreeMemory(memory); });
 }
 
 const char* ronde_last_error(void) noexcept { return ronde::LastError().c_str(); }

@@ -8,7 +8,7 @@
 #include "collectives/reduce_kernels.h"
 #include "core/base/build_info.h"
 #include "core/base/strcat.h"
-#include "core/comm/topology.h"
+#include "core/comm/topology_file.h"
 #include "core/comm/transport_table.h"
 #include "core/device/device.h"
 
@@ -61,7 +61,7 @@ std::string SettingLine(const SettingSpec& spec, const Config& config) {
 
 }  // namespace
 
-std::string InfoText(const Config& config) {
+std::string InfoText(const Config& config, const Topology& topology) {
   std::string text = "Build\n";
   for (const BuildFeature& feature : BuildFeatures()) {
     text += Line(feature.name, std::string(feature.value));
@@ -77,14 +77,14 @@ std::string InfoText(const Config& config) {
   }
   if (devices.empty()) text += BuiltWithCuda() ? "  none found\n" : "  built without CUDA\n";
 
-  text += "\nTopology\n" + Indented(Describe(DetectTopology()));
+  text += "\nTopology\n" + Indented(Describe(topology));
 
   text += "\nSettings (flag, variable, value, origin)\n";
   for (const SettingSpec& spec : Settings()) text += SettingLine(spec, config);
   return text;
 }
 
-std::string InfoJson(const Config& config) {
+std::string InfoJson(const Config& config, const Topology& topology) {
   nlohmann::ordered_json json;
   for (const BuildFeature& feature : BuildFeatures()) {
     json["build"][std::string(feature.name)] = feature.value;
@@ -94,7 +94,10 @@ std::string InfoJson(const Config& config) {
   json["reduce_kernels"] = ReduceInstructionSet();
   json["devices"] = nlohmann::ordered_json::array();
   for (const DeviceInfo& device : ListDevices()) json["devices"].push_back(device.name);
-  json["topology"] = Describe(DetectTopology());
+  json["topology_summary"] = Describe(topology);
+  // As --topology reads it.
+  json["topology"] = nlohmann::ordered_json::parse(TopologyToJson(topology));
+  json["machine"] = MachineKey(topology);
   json["settings"] = nlohmann::ordered_json::array();
   for (const SettingSpec& spec : Settings()) {
     json["settings"].push_back({{"environment", spec.environment},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/available_memory.h"
 #include "core/base/strcat.h"
 #include "core/control/message.h"
 
@@ -13,16 +14,52 @@ Status Invalid(const std::string& name, const Args&... args) {
   return Status::InvalidArgument(StrCat("tensor '", name, "': ", args...));
 }
 
-}  // namespace
+Status CheckType(const std::string& name, DataType dtype) {
+  if (static_cast<int>(dtype) < kDataTypeCount) return Status::Ok();
+  return Invalid(name, "data type ", static_cast<int>(dtype), " does not exist");
+}
 
-Status CheckTensor(const std::string& name, const TensorView& tensor) {
-  if (static_cast<int>(tensor.dtype) >= kDataTypeCount) {
-    return Invalid(name, "data type ", static_cast<int>(tensor.dtype), " does not exist");
-  }
+Status CheckOperator(const std::string& name, ReduceOp op) {
+  if (static_cast<int>(op) < kReduceOpCount) return Status::Ok();
+  return Invalid(name, "reduction operator ", static_cast<int>(op), " does not exist");
+}
+
+bool LacksData(const TensorView& tensor) {
   // The product of the shape may overflow here: the engine checks it.
   const bool empty = std::any_of(tensor.shape.begin(), tensor.shape.end(),
                                  [](std::int64_t extent) { return extent == 0; });
-  if (tensor.data == nullptr && !empty) {
+  return tensor.data == nullptr && !empty;
+}
+
+}  // namespace
+
+Status CheckTypes(const std::string& name, const TensorView& input, const TensorView& output,
+                  ReduceOp op) {
+  RONDE_RETURN_IF_ERROR(CheckType(name, input.dtype));
+  RONDE_RETURN_IF_ERROR(CheckType(name, output.dtype));
+  return CheckOperator(name, op);
+}
+
+std::string ObjectionTo(const TensorView& input, const TensorView& output,
+                        const Shape& output_shape) {
+  if (output.dtype != input.dtype || output.shape != output_shape) {
+    return StrCat("its output is ", Name(output.dtype), " ", ToString(output.shape),
+                  ", but what goes there is ", Name(input.dtype), " ", ToString(output_shape));
+  }
+  if (LacksData(input)) {
+    return StrCat("the data pointer of its input is null, but its shape is ",
+                  ToString(input.shape));
+  }
+  if (LacksData(output)) {
+    return StrCat("the data pointer of its output is null, but its shape is ",
+                  ToString(output.shape));
+  }
+  return "";
+}
+
+Status CheckTensor(const std::string& name, const TensorView& tensor) {
+  RONDE_RETURN_IF_ERROR(CheckType(name, tensor.dtype));
+  if (LacksData(tensor)) {
     return Invalid(name, "its data pointer is null, but its shape is ", ToString(tensor.shape));
   }
   return Status::Ok();
@@ -32,9 +69,7 @@ Status CheckAllreduce(const std::string& name, const TensorView& input, const Te
                       ReduceOp op) {
   RONDE_RETURN_IF_ERROR(CheckTensor(name, input));
   RONDE_RETURN_IF_ERROR(CheckTensor(name, output));
-  if (static_cast<int>(op) >= kReduceOpCount) {
-    return Invalid(name, "reduction operator ", static_cast<int>(op), " does not exist");
-  }
+  RONDE_RETURN_IF_ERROR(CheckOperator(name, op));
   if (input.dtype != output.dtype || input.shape != output.shape) {
     return Invalid(name, "its input is ", Name(input.dtype), " ", ToString(input.shape),
                    ", but its output is ", Name(output.dtype), " ", ToString(output.shape));
@@ -73,6 +108,13 @@ Status CheckGroup(const std::string& name, const std::vector<TensorView>& inputs
     }
   }
   return Status::Ok();
+}
+
+std::string ObjectionToMemory(std::size_t size_bytes, int ranks) {
+  const std::uint64_t free_bytes = AvailableMemoryBytes();
+  if (size_bytes <= free_bytes / static_cast<std::uint64_t>(ranks)) return "";
+  return StrCat("there is no room for ", ranks, " x ", size_bytes, " bytes: ", free_bytes,
+                " bytes of memory are available; ask for less or run fewer ranks");
 }
 
 }  // namespace ronde

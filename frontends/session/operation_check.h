@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -12,10 +13,21 @@ namespace ronde {
 // scales, window) is left to the negotiation, so that all ranks learn of it and none waits in vain.
 // All return kInvalidArgument naming the operation and what is wrong.
 
+/// Types and an operator that exist: no others can be sent.
+Status CheckTypes(const std::string& name, const TensorView& input, const TensorView& output,
+                  ReduceOp op);
 Status CheckTensor(const std::string& name, const TensorView& tensor);
 Status CheckAllreduce(const std::string& name, const TensorView& input, const TensorView& output,
                       ReduceOp op);
 Status CheckGroup(const std::string& name, const std::vector<TensorView>& inputs,
                   const std::vector<TensorView>& outputs, ReduceOp op);
+
+/// A Request::objection to these buffers, for operations that write `output_shape`; empty where
+/// there is none. Types must exist.
+[[nodiscard]] std::string ObjectionTo(const TensorView& input, const TensorView& output,
+                                      const Shape& output_shape);
+
+/// The same to `size_bytes` of memory for each of a host's `ranks`, which the host cannot give.
+[[nodiscard]] std::string ObjectionToMemory(std::size_t size_bytes, int ranks);
 
 }  // namespace ronde

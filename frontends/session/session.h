@@ -11,6 +11,7 @@
 #include "core/base/status.h"
 #include "core/base/tensor_view.h"
 #include "core/comm/transport.h"
+#include "core/control/block_shape.h"
 #include "core/control/handle.h"
 
 namespace ronde {
@@ -88,6 +89,21 @@ class Session {
   /// Concatenates along the first dimension, whose extent may differ between ranks; the result is
   /// in handle.result().
   Handle AllgatherAsync(const std::string& name, TensorView input);
+  /// The same into `output`, which is of AllgatherShape(input.shape, size()): shapes are equal on
+  /// all ranks, else kMismatch. `input` may be this rank's block of it. In registered memory of one
+  /// host every rank writes its rows where they belong, and nothing is copied besides.
+  Handle AllgatherAsync(const std::string& name, TensorView input, TensorView output);
+  /// Reduces over ranks and deals the rows of the result to the ranks, in order: this rank gets
+  /// ReducescatterShape(input.shape, rank(), size()) of it, which is the shape of `output`; that
+  /// may be this rank's block of `input`. Equal dtype and shape on all ranks, else kMismatch.
+  Handle ReducescatterAsync(const std::string& name, TensorView input, TensorView output,
+                            AllreduceOptions options = {});
+  /// splits[r] rows of `input`, one behind the other, go to rank r. Ranks may have different rows
+  /// and splits, everything else must agree. handle.result() has the rows from all ranks, in rank
+  /// order, and in rank_extents how many came from each. Splits that are not one for each rank, are
+  /// negative or do not add up to the rows are the same kInvalidArgument on all ranks.
+  Handle AlltoallAsync(const std::string& name, TensorView input,
+                       const std::vector<std::int64_t>& splits);
   /// Completes once all ranks have entered.
   Handle BarrierAsync(const std::string& name = "barrier");
   /// The periodic model average, in place over `parameters` (best one flat buffer): when

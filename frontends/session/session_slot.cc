@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <exception>
 #include <future>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -18,8 +19,9 @@ constexpr std::chrono::seconds kLastWords{5};
 
 struct Slot {
   std::mutex creation;  // held while a session is created: makes two inits at once one error
-  std::mutex mutex;     // guards `session`, never held across a collective
+  std::mutex mutex;     // guards `session` and `memory`, never held across a collective
   std::shared_ptr<Session> session;
+  std::map<void*, std::shared_ptr<std::byte>> memory;
   std::terminate_handler previous_terminate = nullptr;
 };
 
@@ -112,12 +114,41 @@ Result<std::shared_ptr<Session>> CurrentSession() {
   return session;
 }
 
+Result<void*> AllocateMemory(std::size_t size_bytes) {
+  RONDE_ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, CurrentSession());
+  RONDE_ASSIGN_OR_RETURN(std::shared_ptr<std::byte> memory, session->Allocate(size_bytes));
+  Slot& slot = TheSlot();
+  const std::lock_guard lock(slot.mutex);
+  if (slot.session != session) return Status::Shutdown("Ronde was shut down meanwhile");
+  void* const address = memory.get();
+  slot.memory[address] = std::move(memory);
+  return address;
+}
+
+Status FreeMemory(void* memory) {
+  if (memory == nullptr) return Status::Ok();
+  std::shared_ptr<std::byte> freed;  // unmapped without the lock
+  Slot& slot = TheSlot();
+  const std::lock_guard lock(slot.mutex);
+  const auto found = slot.memory.find(memory);
+  if (found == slot.memory.end()) {
+    return Status::InvalidArgument(
+        StrCat("address ", memory, " is not registered memory that is in use; free each once, ",
+               "before shutting down"));
+  }
+  freed = std::move(found->second);
+  slot.memory.erase(found);
+  return Status::Ok();
+}
+
 Status ShutdownSession() {
   std::shared_ptr<Session> session;
+  std::map<void*, std::shared_ptr<std::byte>> memory;  // kept while operations may use it
   {
     Slot& slot = TheSlot();
     const std::lock_guard lock(slot.mutex);
     session.swap(slot.session);
+    memory.swap(slot.memory);
   }
   return session == nullptr ? Status::Ok() : session->Shutdown();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 
 #include "core/base/config.h"
@@ -24,6 +25,15 @@ Status InitSession(const Config& config);
 /// ShutdownSession, after which its operations end with kShutdown.
 /// Error: kInvalidArgument when the slot is empty.
 [[nodiscard]] Result<std::shared_ptr<Session>> CurrentSession();
+
+/// Registered memory of the slot's session (collective, see Session::Allocate) for users who keep
+/// an address: it lives until FreeMemory or ShutdownSession. Error, besides those of
+/// Session::Allocate: kInvalidArgument when the slot is empty.
+[[nodiscard]] Result<void*> AllocateMemory(std::size_t size_bytes);
+
+/// Gives `memory` of AllocateMemory back, on this rank; null is kOk. Error: kInvalidArgument for an
+/// address that AllocateMemory has not returned, or that is free already.
+Status FreeMemory(void* memory);
 
 /// Empties the slot and shuts its session down (collective, see Session::Shutdown). An empty slot
 /// is kOk. Returns the job's failure, if any.

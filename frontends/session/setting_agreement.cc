@@ -15,8 +15,10 @@ constexpr int kTag = 1000;  // beyond those of the collectives, which do not run
 // Ranks may be at odds about --timeout-s itself, and hosts need not start at the same moment.
 constexpr double kStartupTimeoutS = 120;
 
+// The tuning file is read by rank 0 for all, wherever others believe it to be.
 bool MayDiffer(Setting setting) {
-  return setting == Setting::kHostId || setting == Setting::kLogLevel;
+  return setting == Setting::kHostId || setting == Setting::kLogLevel ||
+         setting == Setting::kTopology || setting == Setting::kTuningFile;
 }
 
 bool IsText(SettingType type) {

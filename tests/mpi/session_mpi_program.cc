@@ -78,6 +78,49 @@ void RunInRegisteredMemory(Session& session) {
   }
 }
 
+// Blocks of different sizes, in ordinary and in registered memory.
+void RunBlocks(Session& session) {
+  const int size = session.size();
+  const int rank = session.rank();
+  const std::int64_t rows = 10'000 * size + 1;
+  const auto memory = session.Allocate(static_cast<std::size_t>(rows) * sizeof(float));
+  ExpectOk(memory.status());
+  std::vector<float> ordinary(static_cast<std::size_t>(rows));
+  const Shape block = ReducescatterShape({rows}, rank, size);
+  std::vector<float> mine(static_cast<std::size_t>(block[0]));
+  const TensorView part(mine.data(), DataType::kFloat32, block);
+  std::vector<std::int64_t> splits(static_cast<std::size_t>(size), 10'000);
+  splits[0] += 1;
+  const float values_sum = static_cast<float>(size * (size + 1) / 2);
+  for (float* const values : {ordinary.data(), reinterpret_cast<float*>(memory.value().get())}) {
+    std::fill_n(values, rows, static_cast<float>(rank + 1));
+    const TensorView whole(values, DataType::kFloat32, {rows});
+    ExpectOk(session.ReducescatterAsync("rs", whole, part, {.op = ReduceOp::kSum}).Wait());
+    Expect(mine == std::vector<float>(mine.size(), values_sum), "this rank's part of the sum");
+
+    const Handle exchange = session.AlltoallAsync("a2a", whole, splits);
+    ExpectOk(exchange.Wait());
+    const auto* const got = reinterpret_cast<const float*>(exchange.result().gathered.data());
+    const std::int64_t each = splits[static_cast<std::size_t>(rank)];
+    for (std::int64_t i = 0; i < each * size; ++i) {
+      Expect(got[i] == static_cast<float>(i / each + 1), "the blocks of all ranks in order");
+    }
+
+    std::fill_n(values + 10'000 * rank, 10'000, static_cast<float>(rank + 1));
+    const TensorView own(values + 10'000 * rank, DataType::kFloat32, {10'000});
+    const TensorView all(values, DataType::kFloat32, {10'000 * size});
+    ExpectOk(session.AllgatherAsync("into", own, all).Wait());
+    Expect(values[10'000 * size - 1] == static_cast<float>(size) && values[0] == 1,
+           "the rows of all ranks");
+    ExpectOk(session.BroadcastAsync("root", whole, size - 1).Wait());
+    Expect(values[rows - 1] == static_cast<float>(size), "the last rank's values");
+  }
+  splits[0] += rank == size - 1 ? 1 : 0;
+  const TensorView whole(ordinary.data(), DataType::kFloat32, {rows});
+  const Status wrong = session.AlltoallAsync("a2a", whole, splits).Wait();
+  Expect(wrong.code() == StatusCode::kInvalidArgument, "one rank's wrong splits refused on all");
+}
+
 void RunOthers(Session& session) {
   const int size = session.size();
   std::int64_t value = session.rank();
@@ -107,6 +150,7 @@ void RunEverything() {
     RunAllreduces(*session.value());
     RunModelAverages(*session.value());
     RunInRegisteredMemory(*session.value());
+    RunBlocks(*session.value());
     RunOthers(*session.value());
     ExpectOk(session.value()->Shutdown());
   }

@@ -28,6 +28,7 @@ static void TestBeforeInit(void) {
         RONDE_INVALID_ARGUMENT);
   CHECK(strstr(ronde_last_error(), "not initialised") != NULL);
   CHECK(ronde_barrier_async("x", &handle) == RONDE_INVALID_ARGUMENT && handle == NULL);
+  CHECK(ronde_allocate(1, (void**)&handle) == RONDE_INVALID_ARGUMENT && handle == NULL);
   CHECK(ronde_abort("x") == RONDE_INVALID_ARGUMENT);
   CHECK(ronde_shutdown() == RONDE_OK);
 }
@@ -138,6 +139,109 @@ static void TestAllgather(void) {
   free(mine);
 }
 
+/* The same rows from everyone, into memory that the ranks share, which outlives its use. */
+static void TestAllgatherInto(void) {
+  const int size = ronde_size();
+  const int64_t shape[2] = {100, 2};
+  const size_t own = 200;
+  const size_t all = own * (size_t)size;
+  void* memory = NULL;
+  float* output;
+  float* mine;
+  size_t i;
+  CHECK(ronde_allocate(all * sizeof(float), NULL) == RONDE_INVALID_ARGUMENT);
+  CHECK(ronde_allocate(all * sizeof(float), &memory) == RONDE_OK && memory != NULL);
+  output = memory;
+  CHECK(output[0] == 0 && output[all - 1] == 0);
+  mine = output + own * (size_t)ronde_rank();
+  for (i = 0; i < own; ++i) mine[i] = (float)ronde_rank();
+  CHECK(ronde_allgather_into("into", mine, output, shape, 2, RONDE_FLOAT32) == RONDE_OK);
+  for (i = 0; i < all; ++i) CHECK(output[i] == (float)(i / own));
+  CHECK(ronde_allreduce("registered", output, output, (int64_t)all, RONDE_FLOAT32, RONDE_SUM) ==
+        RONDE_OK);
+  for (i = 0; i < all; ++i) CHECK(output[i] == (float)size * (float)(i / own));
+  CHECK(ronde_free(output + 1) == RONDE_INVALID_ARGUMENT);
+  CHECK(ronde_free(memory) == RONDE_OK);
+  CHECK(ronde_free(memory) == RONDE_INVALID_ARGUMENT);
+  CHECK(ronde_free(NULL) == RONDE_OK);
+  CHECK(ronde_allocate(1, &memory) == RONDE_OK); /* ronde_shutdown frees it */
+  CHECK(ronde_allgather_into("into", NULL, NULL, shape, -1, RONDE_FLOAT32) ==
+        RONDE_INVALID_ARGUMENT);
+}
+
+/* size + 1 rows of two: two rows for rank 0, one for everyone else. */
+static void TestReducescatter(void) {
+  const int size = ronde_size();
+  const int rank = ronde_rank();
+  const int64_t shape[2] = {size + 1, 2};
+  const int first = rank == 0 ? 0 : rank + 1;
+  const int rows = rank == 0 ? 2 : 1;
+  float* input = malloc((size_t)(size + 1) * 2 * sizeof(float));
+  float output[4] = {-1, -1, -1, -1};
+  ronde_handle* handle = NULL;
+  int i;
+  for (i = 0; i < 2 * (size + 1); ++i) input[i] = (float)(rank + i / 2);
+  CHECK(ronde_reducescatter("rs", input, output, shape, 2, RONDE_FLOAT32, RONDE_AVERAGE) ==
+        RONDE_OK);
+  for (i = 0; i < 2 * rows; ++i) {
+    CHECK(fabs(output[i] - ((size - 1) / 2.0 + first + i / 2)) < 1e-6);
+  }
+  CHECK(rank == 0 || output[2] == -1);
+  CHECK(ronde_reducescatter_async("rs", input, output, shape, 2, RONDE_FLOAT32, RONDE_SUM, 1.0, 2.0,
+                                  &handle) == RONDE_OK);
+  CHECK(ronde_wait(handle) == RONDE_OK);
+  CHECK(output[0] == (float)(size * (size - 1) + 2 * size * first));
+  ronde_release(handle);
+  CHECK(ronde_reducescatter("rs", input, output, NULL, 0, RONDE_FLOAT32, RONDE_SUM) ==
+        RONDE_INVALID_ARGUMENT);
+  CHECK(strstr(ronde_last_error(), "scalar") != NULL);
+  free(input);
+}
+
+/* Rank r sends `to` + 1 rows to rank `to`, so that everyone gets its own number from all. */
+static void TestAlltoall(void) {
+  const int size = ronde_size();
+  const int rank = ronde_rank();
+  const int64_t rows = size * (size + 1) / 2;
+  const int received = size * (rank + 1);
+  int32_t* input = malloc((size_t)rows * sizeof(int32_t));
+  int32_t* output = malloc((size_t)received * sizeof(int32_t));
+  int64_t* splits = malloc((size_t)size * sizeof(int64_t));
+  int64_t* extents = malloc((size_t)size * sizeof(int64_t));
+  const size_t size_bytes = (size_t)received * sizeof(int32_t);
+  ronde_handle* handle = NULL;
+  size_t result_bytes = 0;
+  int r;
+  int i;
+  int at = 0;
+  for (r = 0; r < size; ++r) {
+    splits[r] = r + 1;
+    for (i = 0; i <= r; ++i) input[at++] = 10 * rank + r;
+  }
+  CHECK(ronde_alltoall("a2a", input, &rows, 1, RONDE_INT32, splits, output, size_bytes, extents) ==
+        RONDE_OK);
+  for (i = 0; i < received; ++i) CHECK(output[i] == 10 * (i / (rank + 1)) + rank);
+  for (r = 0; r < size; ++r) CHECK(extents[r] == rank + 1);
+  CHECK(ronde_alltoall("a2a", input, &rows, 1, RONDE_INT32, splits, output, size_bytes - 1, NULL) ==
+        RONDE_INVALID_ARGUMENT);
+  CHECK(ronde_alltoall_async("a2a", input, &rows, 1, RONDE_INT32, splits, &handle) == RONDE_OK);
+  CHECK(ronde_wait(handle) == RONDE_OK);
+  CHECK(ronde_result_size(handle, NULL, &result_bytes) == RONDE_OK && result_bytes == size_bytes);
+  CHECK(ronde_result_rank_extents(handle, extents, size) == RONDE_OK && extents[0] == rank + 1);
+  ronde_release(handle);
+  /* One rank's mistake is everyone's error. */
+  splits[0] += rank == size - 1 ? 1 : 0;
+  CHECK(ronde_alltoall("a2a", input, &rows, 1, RONDE_INT32, splits, output, size_bytes, NULL) ==
+        RONDE_INVALID_ARGUMENT);
+  CHECK(strstr(ronde_last_error(), "splits") != NULL);
+  CHECK(ronde_alltoall("a2a", input, &rows, 1, RONDE_INT32, NULL, output, size_bytes, NULL) ==
+        RONDE_INVALID_ARGUMENT);
+  free(extents);
+  free(splits);
+  free(output);
+  free(input);
+}
+
 /* H = 3 counted from step 2: averages after steps 5 and 8. */
 static void TestModelAverage(void) {
   const ronde_average_schedule schedule = {3, 2};
@@ -213,6 +317,9 @@ int main(void) {
     TestAsync();
     TestBroadcast();
     TestAllgather();
+    TestAllgatherInto();
+    TestReducescatter();
+    TestAlltoall();
     TestModelAverage();
     TestErrorsLeaveTheJobRunning();
     CHECK(ronde_shutdown() == RONDE_OK);

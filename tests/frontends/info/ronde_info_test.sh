@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ronde-info lists every setting with its value and where it came from.
+# ronde-info lists every setting with its value and where it came from, and explains choices.
 set -euo pipefail
 info=$1
 work=$(mktemp -d)
@@ -29,4 +29,65 @@ for variable in RONDE_TIMEOUT_S=soon RONDE_TIMEOUT=7; do
   [[ $(wc -l <"$work/error") == 1 ]] || fail "$variable: $(cat "$work/error")"
   grep -q "${variable%%=*}" "$work/error" || fail "$variable is not named"
 done
+# A topology that ronde-info has written is one that --topology reads.
+"$info" --json | python3 -c '
+import json, sys
+topology = json.load(sys.stdin)["topology"]
+topology.update(host_name="elsewhere", packages=2, package_of_cpu=[0, 1], cores=96)
+json.dump(topology, sys.stdout)
+' >"$work/topology.json"
+"$info" --topology "$work/topology.json" >"$work/text"
+grep -q 'host elsewhere: 2 packages' "$work/text" || fail "--topology"
+
+explain() { "$info" --explain allreduce "$@" >"$work/text" || fail "--explain allreduce $*"; }
+explain 1M
+grep -Eq '^  shared_memory +tree +[0-9.]+  runs$' "$work/text" || fail "winner: $(cat "$work/text")"
+grep -Eq '^  push_two_shot +tree +-  needs .*registered' "$work/text" || fail "obstacle"
+grep -q '^shared_memory: least predicted cost' "$work/text" || fail "cause"
+explain 1M --registered
+grep -q '^push_two_shot: least' "$work/text" || fail "registered: $(cat "$work/text")"
+explain 2M --allreduce-algorithm shared_memory:-1M,ring:1M- --ranks 4
+grep -q "^ring: --allreduce-algorithm 'ring:1M-'" "$work/text" || fail "rule: $(cat "$work/text")"
+explain 1M --reproducible tree
+grep -Eq '^  ring .* its order is not --reproducible tree' "$work/text" || fail "reproducible"
+explain 1M --allreduce-algorithm push_two_shot
+grep -q "^nothing runs: .*'push_two_shot' cannot run" "$work/text" || fail "refusal"
+
+cat >"$work/tuning.json" <<'END'
+{"format": 1, "machine": "elsewhere", "entries": [
+  {"ranks": 3, "hosts": 1, "allreduce": [{"algorithm": "ring", "min_bytes": 100}]}]}
+END
+"$info" --explain allreduce 4K --ranks 3 --tuning-file "$work/tuning.json" --json 2>"$work/error" |
+  python3 -c '
+import json, sys
+explanation = json.load(sys.stdin)
+assert explanation["winner"] == "ring", explanation
+assert explanation["because"] == "rule 1 of --tuning-file", explanation
+candidates = {c["algorithm"]: c for c in explanation["candidates"]}
+assert candidates["ring"]["predicted_us"] > 0
+assert not candidates["push_two_shot"]["can_run"]
+' || fail "tuning file"
+grep -q 'another machine' "$work/error" || fail "foreign machine: $(cat "$work/error")"
+"$info" --explain allreduce 4K --tuning-file "$work/tuning.json" >"$work/text" 2>"$work/error"
+grep -q 'no entry for 2 ranks' "$work/error" || fail "no entry: $(cat "$work/error")"
+
+echo '{"format": 9}' >"$work/later.json"
+refused() {  # what to find in the one line of error, then arguments
+  local expected=$1 status=0
+  shift
+  "$info" "$@" >/dev/null 2>"$work/error" || status=$?
+  [[ $status == 2 ]] || fail "$*: exit code $status"
+  [[ $(wc -l <"$work/error") == 1 ]] || fail "$*: $(cat "$work/error")"
+  grep -q -- "$expected" "$work/error" || fail "$*: $(cat "$work/error")"
+}
+refused "accepted: allreduce" --explain gather 1M
+refused "'lots' is not a size" --explain allreduce lots
+refused "--dtype: 'real' is unknown" --explain allreduce 1M --dtype real
+refused "--op: 'mean' is unknown" --explain allreduce 1M --op mean
+refused "--ranks" --explain allreduce 1M --ranks 0
+refused "rule 'ring:1M'" --explain allreduce 1M --allreduce-algorithm ring:1M
+refused "format 9" --explain allreduce 1M --tuning-file "$work/later.json"
+refused "cannot read" --explain allreduce 1M --tuning-file "$work/none.json"
+refused "--topology" --topology "$work/later.json"
+refused "spin" --wait sleep
 echo ok

@@ -291,6 +291,21 @@ TEST(SessionSlot, IsEmptyBeforeInitialisationAndAfterShutdownAndCanBeFilledAgain
   }
 }
 
+TEST(SessionSlot, KeepsMemoryUntilItIsFreedOrTheSessionEnds) {
+  EXPECT_EQ(AllocateMemory(1).status().code(), StatusCode::kInvalidArgument) << "no session";
+  ASSERT_TRUE(InitSession(Config()).ok());
+  const auto first = AllocateMemory(1000);
+  const auto second = AllocateMemory(1000);
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_NE(first.value(), second.value());
+  std::memset(first.value(), 1, 1000);
+  EXPECT_TRUE(FreeMemory(first.value()).ok());
+  EXPECT_EQ(FreeMemory(first.value()).code(), StatusCode::kInvalidArgument);
+  EXPECT_TRUE(FreeMemory(nullptr).ok());
+  EXPECT_TRUE(ShutdownSession().ok());
+  EXPECT_EQ(FreeMemory(second.value()).code(), StatusCode::kInvalidArgument) << "free already";
+}
+
 TEST(SessionSlotDeathTest, AnUncaughtExceptionLeavesItsMessage) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_DEATH(

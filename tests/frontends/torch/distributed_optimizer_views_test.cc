@@ -63,11 +63,16 @@ std::uint64_t BytesPackedInManySteps(Session& session, DistributedOptimizerOptio
 }
 
 TEST(DistributedOptimizerViews, AreReducedWhereTheyLie) {
-  RunSessions(2, [](Session& session) {
+  // An algorithm that gathers by itself packs nothing anyway.
+  Config config;
+  ASSERT_TRUE(
+      config.Set(Setting::kAllreduceAlgorithm, "recursive_doubling", SettingOrigin::kProgram).ok());
+  const auto body = [](Session& session) {
     const std::uint64_t packed_plain = BytesPackedInManySteps(session, {});
     EXPECT_GT(packed_plain, 0U);
     EXPECT_EQ(BytesPackedInManySteps(session, Views()), 0U);
-  });
+  };
+  RunSessions(2, body, config);
 }
 
 TEST(DistributedOptimizerViews, GiveTheSameBitsAsGradientsOfTheirOwn) {
