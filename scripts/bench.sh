@@ -1,18 +1,26 @@
 # shellcheck shell=bash
-# ./dev bench: our allreduce beside MPI's, in one run; whole training steps.
+# ./dev bench: collectives beside other libraries', in one run; baselines; whole training steps.
 
 # shellcheck source=scripts/build.sh
 source "$ROOT/scripts/build.sh"
 
 help_bench() {
   cat <<'HELP'
-usage: ./dev bench [RONDE-BENCH ARGS]
+usage: ./dev bench [COLLECTIVE] [RONDE-BENCH ARGS]
+       ./dev bench settings [ARGS]
+       ./dev bench compare [ARGS]
+       ./dev bench micro [ARGS]
        ./dev bench training pytorch|overhead [ARGS]
 
-Times allreduce on 2 ranks for 4 B to 64 MiB, interleaved with MPI_Allreduce. An argument that is
-given replaces the default of that name: ./dev bench -e 1G. Other collectives and ranks:
-build/bin/ronderun -np N ronde-bench --help.
+Times a collective (allreduce) on 2 ranks for 4 B to 64 MiB, interleaved with MPI's. An argument
+that is given replaces the default of that name: ./dev bench allgather -e 1G --peers mpi,gloo. Other
+numbers of ranks: build/bin/ronderun -np N ronde-bench --help.
 
+settings: allreduce beside Open MPI at the best of its settings for each size; takes hours unless
+--np, --bands, --settings or --buffers say less, and goes on where it was interrupted.
+compare: two runs, or new ones with this machine's saved baseline; exit code 1 where something has
+become slower. --save-baseline saves one.
+micro: reduction kernels, packing and negotiation on their own; Google Benchmark's flags.
 training pytorch: images per second of ronde-train beside the same model in PyTorch. training
 overhead: what communication and virtual workers add to plain computation. Both take some minutes,
 need an idle machine and say more with --help. Exit code 1: a goal was missed.
@@ -34,11 +42,35 @@ bench_training() { # pytorch|overhead ARGS
   PYTHONDONTWRITEBYTECODE=1 "$python" "bench/training/$script" "$@"
 }
 
+# Programs and scripts that stand for themselves.
+bench_other() { # WHAT ARGS
+  local what=$1
+  shift
+  set_up
+  build_preset default
+  case $what in
+    settings) PYTHONDONTWRITEBYTECODE=1 python3 bench/collectives/best_of_settings.py "$@" ;;
+    compare) PYTHONDONTWRITEBYTECODE=1 python3 bench/collectives/compare.py "$@" ;;
+    micro) build/bin/ronde-bench-micro "$@" ;;
+  esac
+}
+
 run_bench() {
-  if [[ ${1:-} == training ]]; then
+  case ${1:-} in
+    training)
+      shift
+      bench_training "$@"
+      return
+      ;;
+    settings | compare | micro)
+      bench_other "$@"
+      return
+      ;;
+  esac
+  local collective=allreduce
+  if (($#)) && [[ $1 != -* ]]; then
+    collective=$1
     shift
-    bench_training "$@"
-    return
   fi
   local defaults=(-b 4 -e 64M -f 4 --peers mpi) arguments=() i
   for ((i = 0; i < ${#defaults[@]}; i += 2)); do
@@ -47,5 +79,5 @@ run_bench() {
   done
   set_up
   build_preset default
-  build/bin/ronderun -np 2 ronde-bench allreduce ${arguments[@]+"${arguments[@]}"} "$@"
+  build/bin/ronderun -np 2 ronde-bench "$collective" ${arguments[@]+"${arguments[@]}"} "$@"
 }

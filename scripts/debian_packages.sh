@@ -10,6 +10,12 @@ readonly DEBIAN_PACKAGES=(
   python3-venv clang-format clang-tidy dataset-fashion-mnist
 )
 
+# Nothing needs these: where others are installed they come along, if the distribution has them;
+# without them the build leaves out what they serve.
+readonly OPTIONAL_DEBIAN_PACKAGES=(
+  libgloo-dev # a peer of ronde-bench
+)
+
 is_installed() {
   [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
@@ -22,6 +28,13 @@ missing_packages() {
     2>/dev/null | sed -n 's/^installed //p') || true
   for package in "${DEBIAN_PACKAGES[@]}"; do
     grep -qxF "$package" <<<"$installed" || echo "$package"
+  done
+}
+
+missing_optional_packages() {
+  local package
+  for package in "${OPTIONAL_DEBIAN_PACKAGES[@]}"; do
+    is_installed "$package" || ! apt-cache show "$package" >/dev/null 2>&1 || echo "$package"
   done
 }
 
@@ -75,6 +88,7 @@ install_debian_packages() {
 
   say "missing Debian packages: ${missing[*]}"
   logged apt-update "reading the package lists" "${prefix[@]}" apt-get update || exit 2
+  mapfile -t -O "${#missing[@]}" missing < <(missing_optional_packages)
   read -r download installed < <(apt_sizes "${missing[@]}")
   say "to fetch: $download MiB of packages ($installed MiB installed)"
   require_space /var/cache/apt "$download" "the download"

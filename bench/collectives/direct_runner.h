@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "bench/collectives/runner.h"
+#include "collectives/allreduce/algorithm.h"
 #include "collectives/collective_context.h"
 #include "collectives/selector.h"
 #include "core/base/config.h"
@@ -12,9 +13,9 @@
 
 namespace ronde::bench {
 
-/// Ronde's algorithms called bare, without an engine. Also what the benchmark itself uses to agree
+/// Ronde's collectives called bare, without an engine. Also what the benchmark itself uses to agree
 /// on figures between ranks.
-class DirectRunner final : public AllreduceRunner {
+class DirectRunner final : public CollectiveRunner {
  public:
   /// Collective.
   [[nodiscard]] static Result<std::unique_ptr<DirectRunner>> Create(const Config& config);
@@ -24,16 +25,17 @@ class DirectRunner final : public AllreduceRunner {
 
   [[nodiscard]] int rank() const { return context_->rank(); }
   [[nodiscard]] int size() const { return context_->size(); }
+  [[nodiscard]] CollectiveContext& context() { return *context_; }
 
-  [[nodiscard]] bool Supports(const AllreduceArguments&) const override { return true; }
+  [[nodiscard]] bool Supports(const CollectiveCall&) const override { return true; }
   Status Begin() override { return Status::Ok(); }
-  Status Run(const AllreduceArguments& arguments) override;
+  Status Run(const CollectiveCall& call) override;
+  Status Barrier() override;
   void End() override {}
-  [[nodiscard]] std::string AlgorithmFor(const AllreduceArguments& arguments) override;
-
-  /// Collective: memory that all ranks of a host have mapped.
-  [[nodiscard]] Result<std::shared_ptr<std::byte>> AllocateRegistered(std::size_t size_bytes);
-  [[nodiscard]] MemoryPlace Find(const void* data, std::size_t size_bytes) const {
+  [[nodiscard]] std::string AlgorithmFor(const CollectiveCall& call) override;
+  [[nodiscard]] Result<std::shared_ptr<std::byte>> AllocateRegistered(
+      std::size_t size_bytes) override;
+  [[nodiscard]] MemoryPlace Find(const void* data, std::size_t size_bytes) const override {
     return context_->registered().Find(data, size_bytes);
   }
 
@@ -47,11 +49,16 @@ class DirectRunner final : public AllreduceRunner {
  private:
   DirectRunner(std::unique_ptr<Transport> transport, Selector selector)
       : transport_(std::move(transport)), selector_(std::move(selector)) {}
+  Status Allreduce(const AllreduceArguments& arguments);
+  Status SendReceiveRing(const CollectiveCall& call);
   Status Reduce(std::vector<double>& values, ReduceOp op);
+  /// `value` for every rank (or pair of ranks), kept between calls.
+  std::span<const std::int64_t> Repeated(std::int64_t value, int times);
 
   std::unique_ptr<Transport> transport_;
   Selector selector_;
   std::unique_ptr<CollectiveContext> context_;
+  std::vector<std::int64_t> repeated_;
 };
 
 }  // namespace ronde::bench

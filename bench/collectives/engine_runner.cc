@@ -1,20 +1,49 @@
 #include "bench/collectives/engine_runner.h"
 
 namespace ronde::bench {
+namespace {
+
+constexpr char kName[] = "benchmark";
+
+}  // namespace
 
 Status EngineRunner::Begin() {
   RONDE_ASSIGN_OR_RETURN(session_, Session::Create(config_));
   return Status::Ok();
 }
 
-Status EngineRunner::Run(const AllreduceArguments& arguments) {
+Status EngineRunner::Run(const CollectiveCall& call) {
+  if (call.collective == Collective::kBroadcast) CopyBroadcastRoot(call, session_->rank());
+  last_ = Submit(call);
+  return last_.Wait();
+}
+
+Handle EngineRunner::Submit(const CollectiveCall& call) {
   // The engine only reads the input: the view has no const form because it also describes outputs.
-  const TensorView input(const_cast<void*>(arguments.input), arguments.dtype, {arguments.count});
-  const TensorView output(arguments.output, arguments.dtype, {arguments.count});
-  return session_
-      ->AllreduceAsync("benchmark", input, output,
-                       {arguments.op, arguments.prescale, arguments.postscale})
-      .Wait();
+  const TensorView input(const_cast<void*>(call.input), call.dtype, {call.layout.input_count});
+  const TensorView output(call.output, call.dtype, {call.layout.output_count});
+  const AllreduceOptions reduction = {.op = call.op};
+  switch (call.collective) {
+    case Collective::kAllreduce:
+      return session_->AllreduceAsync(kName, input, output, reduction);
+    case Collective::kAllgather:
+      return session_->AllgatherAsync(kName, input, output);
+    case Collective::kReducescatter:
+      return session_->ReducescatterAsync(kName, input, output, reduction);
+    case Collective::kBroadcast:
+      return session_->BroadcastAsync(kName, output, call.root);
+    case Collective::kAlltoall:
+      return session_->AlltoallAsync(
+          kName, input,
+          std::vector<std::int64_t>(static_cast<std::size_t>(session_->size()), call.layout.count));
+    case Collective::kSendrecv:
+      break;
+  }
+  return Handle::Completed(Status::Internal("a session sends no single messages"));
+}
+
+const void* EngineRunner::Output(const CollectiveCall& call) const {
+  return call.collective == Collective::kAlltoall ? last_.result().gathered.data() : call.output;
 }
 
 }  // namespace ronde::bench

@@ -1,7 +1,10 @@
 #include <cstdio>
 #include <fstream>
 
+#include "bench/collectives/calibrate.h"
 #include "bench/collectives/direct_runner.h"
+#include "bench/collectives/gradient_benchmark.h"
+#include "bench/collectives/gradient_report.h"
 #include "bench/collectives/options.h"
 #include "bench/collectives/report.h"
 #include "bench/collectives/sweep.h"
@@ -15,45 +18,73 @@ namespace {
 // Writes rows where the options say, on rank 0 only.
 class Output {
  public:
-  Status Open(const BenchOptions& options, int rank, int ranks) {
+  explicit Output(const BenchOptions& options) : options_(options) {}
+
+  Status Open(int rank, int ranks) {
     if (rank != 0) return Status::Ok();
-    json_to_stdout_ = options.json == "-";
+    json_to_stdout_ = options_.json == "-";
     table_ = !json_to_stdout_;
-    if (options.json && !json_to_stdout_) {
-      file_.open(*options.json);
+    if (options_.json && !json_to_stdout_) {
+      file_.open(*options_.json);
       if (!file_) {
         return Status::InvalidArgument(
-            StrCat("--json: cannot write '", *options.json, "'; does its folder exist?"));
+            StrCat("--json: cannot write '", *options_.json, "'; does its folder exist?"));
       }
     }
-    if (table_) std::printf("%s\n", TableHeading(options, ranks).c_str());
-    std::fflush(stdout);
+    if (table_ && !options_.gradients) Print(TableHeading(options_, ranks));
     return Status::Ok();
   }
 
   void Write(const Row& row) {
-    wrong_ += row.wrong[0] + row.wrong[1];
-    if (table_) std::printf("%s\n", TableLine(row).c_str());
-    if (json_to_stdout_) std::printf("%s\n", JsonLine(row).c_str());
-    if (file_.is_open()) file_ << JsonLine(row) << std::endl;
+    footer_.Add(row);
+    if (table_) Print(TableLine(options_, row));
+    WriteJson(JsonLine(row));
+  }
+
+  void Write(const GradientTable& table) {
+    wrong_gradients_ += WrongOfRonde(table);
+    if (table_) Print(GradientText(table, options_));
+    for (const std::string& line : GradientJson(table)) WriteJson(line);
+  }
+
+  void Close() {
+    if (table_ && !options_.gradients) Print(footer_.Text());
+  }
+
+  [[nodiscard]] std::int64_t wrong() const { return footer_.wrong() + wrong_gradients_; }
+
+ private:
+  void WriteJson(const std::string& line) {
+    if (json_to_stdout_) Print(line);
+    if (file_.is_open()) file_ << line << std::endl;
+  }
+
+  static void Print(const std::string& line) {
+    std::printf("%s\n", line.c_str());
     std::fflush(stdout);
   }
 
-  [[nodiscard]] std::int64_t wrong() const { return wrong_; }
-
- private:
+  const BenchOptions& options_;
   bool table_ = false;
   bool json_to_stdout_ = false;
   std::ofstream file_;
-  std::int64_t wrong_ = 0;
+  Footer footer_;
+  std::int64_t wrong_gradients_ = 0;
 };
 
 Result<std::int64_t> RunSweep(const BenchOptions& options, const Config& config) {
   RONDE_ASSIGN_OR_RETURN(const auto direct, DirectRunner::Create(config));
-  Output output;
-  RONDE_RETURN_IF_ERROR(direct->Agree(output.Open(options, direct->rank(), direct->size())));
-  RONDE_RETURN_IF_ERROR(
-      Sweep(options, config, *direct, [&output](const Row& row) { output.Write(row); }));
+  if (options.calibrate) {
+    RONDE_RETURN_IF_ERROR(Calibrate(*direct, config, *options.calibrate));
+    return 0;
+  }
+  Output output(options);
+  RONDE_RETURN_IF_ERROR(direct->Agree(output.Open(direct->rank(), direct->size())));
+  const auto write = [&output](const auto& result) { output.Write(result); };
+  RONDE_RETURN_IF_ERROR(options.gradients
+                            ? MeasureGradients(options, config, *direct, &Session::Create, write)
+                            : Sweep(options, config, *direct, write));
+  output.Close();
   return output.wrong();
 }
 

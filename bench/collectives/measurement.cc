@@ -3,10 +3,26 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
+#include "bench/collectives/cache.h"
 #include "core/base/clock.h"
 
 namespace ronde::bench {
+namespace {
+
+void Consume(const CollectiveRunner& runner, const CollectiveCall& call) {
+  [[maybe_unused]] volatile std::uint64_t sink = ReadAll(runner.Output(call), call.OutputBytes());
+}
+
+// Evicts the call's buffers and lets the ranks start together afterwards.
+Status MakeCold(CollectiveRunner& runner, const CollectiveCall& call) {
+  EvictFromCache(call.input, call.InputBytes());
+  EvictFromCache(call.output, call.OutputBytes());
+  return runner.Barrier();
+}
+
+}  // namespace
 
 Timing Summarize(std::vector<double> samples) {
   if (samples.empty()) return {};
@@ -16,19 +32,34 @@ Timing Summarize(std::vector<double> samples) {
     return samples[static_cast<std::size_t>(std::max(index, 0.0))];
   };
   const double sum = std::accumulate(samples.begin(), samples.end(), 0.0);
-  return {sum / static_cast<double>(samples.size()), quantile(0.5), quantile(0.99)};
+  Timing timing;
+  timing.mean_us = sum / static_cast<double>(samples.size());
+  timing.p50_us = quantile(0.5);
+  timing.p99_us = quantile(0.99);
+  return timing;
 }
 
-int CallsPerSample(std::int64_t size_bytes) { return size_bytes < 16 * 1024 ? 10 : 1; }
+double MedianRatio(const std::vector<double>& a, const std::vector<double>& b) {
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) ratios.push_back(a[i] / b[i]);
+  return Summarize(std::move(ratios)).p50_us;
+}
 
-Status TimeCalls(AllreduceRunner& runner, const AllreduceArguments& arguments, int samples,
-                 std::vector<double>& into) {
+int CallsPerSample(std::int64_t size_bytes, const TimingRules& rules) {
+  return size_bytes < 16 * 1024 && !rules.cold ? 10 : 1;
+}
+
+Status TimeCalls(CollectiveRunner& runner, const CollectiveCall& call, const TimingRules& rules,
+                 int samples, std::vector<double>& into) {
   const SteadyClock clock;
-  const int calls =
-      CallsPerSample(arguments.count * static_cast<std::int64_t>(SizeOf(arguments.dtype)));
+  const int calls = CallsPerSample(call.layout.size_bytes, rules);
   for (int sample = 0; sample < samples; ++sample) {
+    if (rules.cold) RONDE_RETURN_IF_ERROR(MakeCold(runner, call));
     const std::int64_t start_ns = clock.NowNs();
-    for (int call = 0; call < calls; ++call) RONDE_RETURN_IF_ERROR(runner.Run(arguments));
+    for (int i = 0; i < calls; ++i) {
+      RONDE_RETURN_IF_ERROR(runner.Run(call));
+      if (rules.consume) Consume(runner, call);
+    }
     into.push_back(static_cast<double>(clock.NowNs() - start_ns) / 1e3 / calls);
   }
   return Status::Ok();

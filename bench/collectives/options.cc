@@ -1,11 +1,11 @@
 #include "bench/collectives/options.h"
 
 #include <array>
-#include <sstream>
+#include <span>
 
 #include <CLI/CLI.hpp>
 
-#include "bench/collectives/peers/peer_table.h"
+#include "bench/collectives/option_values.h"
 #include "core/base/program.h"
 #include "core/base/strcat.h"
 
@@ -13,127 +13,140 @@ namespace ronde::bench {
 namespace {
 
 constexpr const char* kProgram = "ronde-bench";
-constexpr std::array kCollectives = {"allreduce"};
 
-// The command line as text, before it is given meaning.
-struct RawOptions {
-  std::string min_bytes = "4";
-  std::string max_bytes = "64M";
-  std::string dtypes = "float";
-  std::string ops = "sum";
-  std::string check = "1";
-  std::string path = "direct";
-  std::string buffers = "private";
-  std::string peers;
-  std::string json;
-};
+// Nothing to compute with; the limit only keeps numbers inside int.
+constexpr int kMostCalls = 1000000;
 
-std::vector<std::string> SplitCommas(const std::string& text) {
-  std::vector<std::string> parts;
-  std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
-  return parts;
+void AddSizes(CLI::App& app, RawOptions& raw) {
+  const std::string group = "Sizes (bytes per rank; K, M, G)";
+  app.add_option("-b,--minbytes", raw.min_bytes, "smallest size")->type_name("SIZE")->group(group);
+  app.add_option("-e,--maxbytes", raw.max_bytes, "largest size")->type_name("SIZE")->group(group);
+  app.add_option("-i,--stepbytes", raw.step_bytes, "from one size to the next, in place of -f")
+      ->type_name("SIZE")
+      ->group(group);
+  app.add_option("-f,--stepfactor", raw.step_factor, "factor from one size to the next")
+      ->type_name("INT [4]")
+      ->check(CLI::Range(2, 1 << 20))
+      ->group(group);
 }
 
-Status ParseSizes(const RawOptions& raw, BenchOptions& options) {
-  for (const auto& [flag, text, bytes] : {std::tuple{"-b", &raw.min_bytes, &options.min_bytes},
-                                          {"-e", &raw.max_bytes, &options.max_bytes}}) {
-    Result<std::int64_t> parsed = ParseBytes(*text);
-    if (!parsed.ok()) return Status::InvalidArgument(StrCat(flag, ": ", parsed.status().message()));
-    *bytes = parsed.value();
-  }
-  if (options.min_bytes < 1 || options.min_bytes > options.max_bytes) {
-    return Status::InvalidArgument(
-        StrCat("-b ", raw.min_bytes, ": expected at least 1 and at most -e (", raw.max_bytes, ")"));
+void AddWhatIsCalled(CLI::App& app, RawOptions& raw) {
+  const std::string group = "What is called";
+  app.add_option("-d,--datatype", raw.dtypes,
+                 "half|bfloat16|float|double|int32|int64|uint8|all, comma-separated")
+      ->type_name("TYPES")
+      ->group(group);
+  app.add_option("-o,--op", raw.ops,
+                 "of allreduce and reducescatter: sum|avg|min|max|prod, all of these, or adasum "
+                 "(allreduce); comma-separated")
+      ->type_name("OPS [sum]")
+      ->group(group);
+  app.add_option("-r,--root", raw.root, "of broadcast")
+      ->type_name("RANK [0]")
+      ->check(CLI::Range(0, 1 << 20))
+      ->group(group);
+  app.add_option("--path", raw.path,
+                 "direct: the algorithm bare; engine: by name through a session")
+      ->check(CLI::IsMember({"direct", "engine"}))
+      ->group(group);
+  app.add_option("--buffers", raw.buffers,
+                 "Ronde's: ordinary memory, or memory that all ranks of a host have mapped; peers "
+                 "always run in ordinary memory")
+      ->check(CLI::IsMember({"private", "registered"}))
+      ->group(group);
+  app.add_option("--peers", raw.peers,
+                 "libraries timed in turn with Ronde, comma-separated: mpi, gloo")
+      ->type_name("NAMES")
+      ->group(group);
+}
+
+void AddGradients(CLI::App& app, RawOptions& raw) {
+  const std::string group = "Of gradients: a whole training step";
+  app.add_option("--model", raw.model,
+                 "resnet18|34|50|101|152, or a file with the number of elements of each tensor")
+      ->type_name("NAME|FILE")
+      ->group(group);
+  app.add_option("--bucket-size-bytes", raw.bucket_size_bytes,
+                 "neighbours are one bucket, which is closed as soon as it has this many")
+      ->type_name("SIZE")
+      ->group(group);
+  app.add_option("--fusion-thresholds", raw.fusion_thresholds,
+                 "compares several --fusion-threshold-bytes in one run, comma-separated")
+      ->type_name("SIZES")
+      ->group(group);
+}
+
+// A flag that was given and means nothing is a mistake of the user's.
+Status RefuseFlagsWithoutMeaning(const CLI::App& app, bool gradients) {
+  constexpr std::array kOfGradients = {"--model", "--bucket-size-bytes", "--fusion-thresholds"};
+  constexpr std::array kOfSizes = {"-b",      "-e",        "-i",        "-f",
+                                   "-r",      "--path",    "--buffers", "--cache",
+                                   "--style", "--consume", "--bounds"};
+  const std::span<const char* const> refused = gradients
+                                                   ? std::span<const char* const>(kOfSizes)
+                                                   : std::span<const char* const>(kOfGradients);
+  for (const char* const flag : refused) {
+    if (app.get_option(flag)->count() == 0) continue;
+    return Status::InvalidArgument(StrCat(flag, ": means nothing ", gradients ? "for" : "without",
+                                          " `", kGradients, "`; leave it out"));
   }
   return Status::Ok();
 }
 
-Status ParseTypes(const RawOptions& raw, BenchOptions& options) {
-  for (const std::string& name : SplitCommas(raw.dtypes)) {
-    if (name == "all") {
-      for (int i = 0; i < kDataTypeCount; ++i) options.dtypes.push_back(static_cast<DataType>(i));
-      continue;
-    }
-    const std::optional<DataType> dtype = ParseDataType(name);
-    if (!dtype) {
-      return Status::InvalidArgument(
-          StrCat("-d: data type '", name,
-                 "' is unknown; use half, bfloat16, float, double, int32, int64, uint8 or all"));
-    }
-    options.dtypes.push_back(*dtype);
-  }
-  for (const std::string& name : SplitCommas(raw.ops)) {
-    if (name == "all") {
-      for (int i = 0; i < kReduceOpCount; ++i) options.ops.push_back(static_cast<ReduceOp>(i));
-      continue;
-    }
-    const std::optional<ReduceOp> op = ParseReduceOp(name);
-    if (!op) {
-      return Status::InvalidArgument(
-          StrCat("-o: operator '", name, "' is unknown; use sum, avg, min, max, prod or all"));
-    }
-    options.ops.push_back(*op);
-  }
-  return Status::Ok();
+void AddMeasurement(CLI::App& app, RawOptions& raw, BenchOptions& options) {
+  const std::string group = "Measurement";
+  app.add_option("-n,--iters", options.iterations,
+                 "timed samples; below 16 KiB a sample is ten calls")
+      ->check(CLI::Range(1, kMostCalls))
+      ->group(group);
+  app.add_option("-w,--warmup_iters", options.warmup_iterations, "calls before timing")
+      ->check(CLI::Range(0, kMostCalls))
+      ->group(group);
+  app.add_option("-c,--check", raw.check_calls,
+                 "calls whose result is compared with a serial reference; 0: none")
+      ->check(CLI::Range(0, kMostCalls))
+      ->group(group);
+  app.add_option("--cache", raw.cache,
+                 "cold: the buffers are evicted from the caches before each call, untimed")
+      ->check(CLI::IsMember({"warm", "cold"}))
+      ->group(group);
+  app.add_flag("--consume", options.rules.consume,
+               "each rank reads its whole result, timed; peers' ranks too")
+      ->group(group);
+  app.add_flag("--bounds", options.bounds,
+               "beside each allreduce: how fast memory of this kind and size can be copied, "
+               "changed in place and read by all ranks at once, and the share of it reached")
+      ->group(group);
 }
 
-Status ParsePeers(const RawOptions& raw, BenchOptions& options) {
-  options.peers = SplitCommas(raw.peers);
-  for (const std::string& name : options.peers) {
-    std::string known;
-    bool found = false;
-    for (const PeerEntry& peer : Peers()) {
-      known += StrCat(known.empty() ? "" : ", ", peer.name);
-      found |= peer.name == name;
-    }
-    if (!found) {
-      return Status::InvalidArgument(StrCat(
-          "--peers: '", name, "' is not in this build; it has: ", known.empty() ? "none" : known));
-    }
-  }
-  return Status::Ok();
+void AddOutput(CLI::App& app, RawOptions& raw) {
+  const std::string group = "Output";
+  app.add_option("--style", raw.style, "of the table: as nccl-tests or as the OSU benchmarks")
+      ->check(CLI::IsMember({"nccl", "osu"}))
+      ->group(group);
+  app.add_option("--json", raw.json,
+                 "JSON Lines: on stdout in place of the table, or to FILE beside it")
+      ->type_name("[FILE]")
+      ->group(group);
+  app.add_option("--calibrate", raw.calibrate,
+                 "instead of a table: measure thresholds and costs on this machine with these "
+                 "ranks, some 20 s, and write a file for --tuning-file")
+      ->type_name("[FILE] [ronde_tuning.json]")
+      ->group(group);
 }
 
-Status ParseJson(const RawOptions& raw, bool given, BenchOptions& options) {
-  if (!given) return Status::Ok();
-  options.json = raw.json;
-  for (const char* collective : kCollectives) {
-    if (*options.json == collective) {
-      return Status::InvalidArgument(StrCat("--json: '", collective,
-                                            "' is a collective, not a file; write `ronde-bench ",
-                                            collective, " --json`"));
-    }
-  }
-  return Status::Ok();
-}
-
-Status Interpret(const RawOptions& raw, bool json_given, BenchOptions& options) {
-  RONDE_RETURN_IF_ERROR(ParseSizes(raw, options));
-  RONDE_RETURN_IF_ERROR(ParseTypes(raw, options));
-  RONDE_RETURN_IF_ERROR(ParsePeers(raw, options));
-  RONDE_RETURN_IF_ERROR(ParseJson(raw, json_given, options));
-  options.check = raw.check != "0";
-  options.engine_path = raw.path == "engine";
-  options.registered_buffers = raw.buffers == "registered";
-  if (options.registered_buffers && options.engine_path) {
-    return Status::InvalidArgument(
-        "--buffers registered: an engine has registered memory of its own; use --path direct");
-  }
-  return Status::Ok();
-}
-
-// CLI11 drops an option whose optional value is missing, so a bare --json gets its value here.
-std::vector<char*> WithJsonTarget(int argc, char** argv) {
+// CLI11 drops an option whose optional value is missing, so a bare --json or --calibrate gets its
+// value here.
+std::vector<char*> WithFileTargets(int argc, char** argv) {
   static char standard_output[] = "-";
-  std::vector<char*> arguments(argv, argv + argc);
-  for (std::size_t i = 1; i < arguments.size(); ++i) {
-    if (std::string_view(arguments[i]) != "--json") continue;
-    const bool bare =
-        i + 1 == arguments.size() || (arguments[i + 1][0] == '-' && arguments[i + 1][1]);
-    if (bare)
-      arguments.insert(arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, standard_output);
-    break;
+  static char tuning_file[] = "ronde_tuning.json";
+  std::vector<char*> arguments;
+  for (int i = 0; i < argc; ++i) {
+    arguments.push_back(argv[i]);
+    const bool json = std::string_view(argv[i]) == "--json";
+    if (!json && std::string_view(argv[i]) != "--calibrate") continue;
+    const bool bare = i + 1 == argc || (argv[i + 1][0] == '-' && argv[i + 1][1] != '\0');
+    if (bare) arguments.push_back(json ? standard_output : tuning_file);
   }
   return arguments;
 }
@@ -142,67 +155,43 @@ std::vector<char*> WithJsonTarget(int argc, char** argv) {
 
 ParsedOptions ParseBenchOptions(int argc, char** argv, Config& config) {
   ParsedOptions parsed;
-  BenchOptions& options = parsed.options;
   RawOptions raw;
   CLI::App app("Times collectives between the ranks that ronderun started.", kProgram);
   SetUpProgram(app);
-  const std::set<std::string> collectives(kCollectives.begin(), kCollectives.end());
-  app.add_option("collective", options.collective, "what to time")
-      ->check(CLI::IsMember(collectives));
-  const std::string sizes = "Sizes (bytes per rank; K, M, G)";
-  app.add_option("-b,--minbytes", raw.min_bytes, "smallest size")->group(sizes);
-  app.add_option("-e,--maxbytes", raw.max_bytes, "largest size")->group(sizes);
-  app.add_option("-f,--stepfactor", options.step_factor, "factor between sizes")
-      ->check(CLI::Range(2, 1 << 20))
-      ->group(sizes);
-  const std::string measurement = "Measurement";
-  app.add_option("-n,--iters", options.iterations,
-                 "timed samples; below 16 KiB a sample is ten calls")
-      ->check(CLI::Range(1, 1000000))
-      ->group(measurement);
-  app.add_option("-w,--warmup_iters", options.warmup_iterations, "calls before timing")
-      ->check(CLI::Range(0, 1000000))
-      ->group(measurement);
-  app.add_option("-d,--datatype", raw.dtypes,
-                 "half|bfloat16|float|double|int32|int64|uint8|all, comma-separated")
-      ->group(measurement);
-  app.add_option("-o,--op", raw.ops, "sum|avg|min|max|prod|all, comma-separated")
-      ->group(measurement);
-  app.add_option("-c,--check", raw.check, "compare results with a serial reference")
-      ->check(CLI::IsMember({"0", "1"}))
-      ->group(measurement);
-  app.add_option("--path", raw.path, "the algorithm bare, or by name through the engine")
-      ->check(CLI::IsMember({"direct", "engine"}))
-      ->group(measurement);
-  app.add_option(
-         "--buffers", raw.buffers,
-         "ordinary memory, or memory that all ranks of a host have mapped (Ronde's; peers always "
-         "run in ordinary memory)")
-      ->check(CLI::IsMember({"private", "registered"}))
-      ->group(measurement);
-  app.add_option("--peers", raw.peers, "libraries timed in turn with Ronde, comma-separated: mpi")
-      ->group(measurement);
-  CLI::Option* json =
-      app.add_option("--json", raw.json,
-                     "JSON Lines: on stdout in place of the table, or to FILE beside it")
-          ->type_name("[FILE]")
-          ->group("Output");
+  app.footer(
+      "\nExit code: 0, or 1 when elements are wrong, 2 for bad input.\n"
+      "Examples: ronderun -np 2 ronde-bench allreduce -b 4 -e 256M --peers mpi,gloo\n"
+      "          ronderun -np 2 ronde-bench gradients --model resnet50 --peers mpi");
+  std::set<std::string> names(CollectiveNames().begin(), CollectiveNames().end());
+  names.insert(kGradients);
+  app.add_option("collective", raw.collective, "what to time")->check(CLI::IsMember(names));
+  AddSizes(app, raw);
+  AddWhatIsCalled(app, raw);
+  AddGradients(app, raw);
+  AddMeasurement(app, raw, parsed.options);
+  AddOutput(app, raw);
   AddSettingFlags(app, config);
 
-  std::vector<char*> arguments = WithJsonTarget(argc, argv);
+  std::vector<char*> arguments = WithFileTargets(argc, argv);
   parsed.exit_code = ParseCommandLine(app, static_cast<int>(arguments.size()), arguments.data());
   if (parsed.exit_code) return parsed;
-  const Status status = Interpret(raw, json->count() > 0, options);
+  Status status = RefuseFlagsWithoutMeaning(app, raw.collective == kGradients);
+  if (status.ok()) status = Interpret(raw, parsed.options);
   if (!status.ok()) parsed.exit_code = ReportBadInput(kProgram, status);
   return parsed;
 }
 
 std::vector<std::int64_t> SizesOf(const BenchOptions& options) {
   std::vector<std::int64_t> sizes;
-  for (std::int64_t size = options.min_bytes; size <= options.max_bytes;
-       size *= options.step_factor) {
+  const std::int64_t most = options.max_bytes;
+  for (std::int64_t size = options.min_bytes; size <= most;) {
     sizes.push_back(size);
-    if (size > options.max_bytes / options.step_factor) break;  // the next would pass int64 or max
+    // The next one must not pass what 64 bits hold.
+    if (options.step_bytes > 0 ? size > most - options.step_bytes
+                               : size > most / options.step_factor) {
+      break;
+    }
+    size = options.step_bytes > 0 ? size + options.step_bytes : size * options.step_factor;
   }
   return sizes;
 }

@@ -5,27 +5,47 @@
 #include <string>
 #include <vector>
 
+#include "bench/collectives/collective.h"
+#include "bench/collectives/measurement.h"
 #include "core/base/config.h"
 #include "core/base/types.h"
 
 namespace ronde::bench {
 
+enum class Style { kNccl, kOsu };
+
+/// What `gradients` times: a whole training step's reductions. See MeasureGradients.
+struct GradientOptions {
+  std::string model = "resnet50";  ///< or a file; see GradientCounts
+  std::int64_t bucket_size_bytes = 256 << 10;
+  std::vector<std::int64_t> fusion_thresholds;  ///< to compare; empty: the setting
+};
+
 /// What to measure. Sizes are bytes per rank, as in nccl-tests.
 struct BenchOptions {
-  std::string collective = "allreduce";
+  Collective collective = Collective::kAllreduce;
   std::int64_t min_bytes = 4;
   std::int64_t max_bytes = 64 << 20;
   std::int64_t step_factor = 4;
+  std::int64_t step_bytes = 0;  ///< from one size to the next; 0: by the factor
   int iterations = 20;
   int warmup_iterations = 5;
+  int check_calls = 1;  ///< 0: results are not looked at
+  int root = 0;
   std::vector<DataType> dtypes;
   std::vector<ReduceOp> ops;
-  bool check = true;
+  TimingRules rules;
   bool engine_path = false;
+  bool bounds = false;  ///< memory's own speed is measured beside each row
   bool registered_buffers = false;
   std::vector<std::string> peers;
+  Style style = Style::kNccl;
   /// Unset: table. "-": JSON Lines on stdout in place of the table. Else: a file beside the table.
   std::optional<std::string> json;
+  /// Set: these instead of a collective by sizes.
+  std::optional<GradientOptions> gradients;
+  /// Set: nothing is timed for a table; thresholds are measured and written to this tuning file.
+  std::optional<std::string> calibrate;
 };
 
 /// Reads and validates the command line; settings go into `config`. Yields the exit code when the
@@ -36,7 +56,7 @@ struct ParsedOptions {
 };
 [[nodiscard]] ParsedOptions ParseBenchOptions(int argc, char** argv, Config& config);
 
-/// min, min * factor, ... up to max.
+/// min, min * factor (or min + step), ... up to max.
 [[nodiscard]] std::vector<std::int64_t> SizesOf(const BenchOptions& options);
 
 }  // namespace ronde::bench

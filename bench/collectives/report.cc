@@ -4,24 +4,14 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/base/program.h"
-#include "core/base/strcat.h"
+#include "bench/collectives/table_style.h"
 
 namespace ronde::bench {
 namespace {
 
-template <typename... Args>
-std::string Format(const char* format, Args... args) {
-  char text[256];
-  std::snprintf(text, sizeof(text), format, args...);
-  return text;
-}
+using Json = nlohmann::ordered_json;
 
-std::string WrongText(const Row& row, int place) {
-  return row.checked ? StrCat(row.wrong[place]) : "N/A";
-}
-
-nlohmann::ordered_json TimingJson(const Row& row, const Timing& timing) {
+Json TimingJson(const Row& row, const Timing& timing) {
   return {{"time_us", timing.mean_us},
           {"p50_us", timing.p50_us},
           {"p99_us", timing.p99_us},
@@ -29,70 +19,96 @@ nlohmann::ordered_json TimingJson(const Row& row, const Timing& timing) {
           {"busbw_gbs", row.BusBandwidth(timing)}};
 }
 
+Json WrongJson(const Row& row, std::int64_t wrong) { return row.checked ? Json(wrong) : Json(); }
+
+// Figures out of place, and in place below the key of that name.
+Json FiguresJson(const Row& row, const Timing* timing, const std::int64_t* wrong) {
+  Json json = TimingJson(row, timing[0]);
+  json["wrong"] = WrongJson(row, wrong[0]);
+  if (row.places() < 2) {
+    json["in_place"] = Json();
+    return json;
+  }
+  json["in_place"] = TimingJson(row, timing[1]);
+  json["in_place"]["wrong"] = WrongJson(row, wrong[1]);
+  return json;
+}
+
+// Rates count what is read and what is written, of all ranks together.
+void AddBound(const Row& row, Json& json) {
+  const Row::Bound& bound = *row.bound;
+  const auto moved = static_cast<double>(row.size_bytes) * row.ranks;
+  const auto rate = [](double bytes, const Timing& timing) {
+    return timing.p50_us > 0 ? bytes / timing.p50_us / 1e3 : 0;
+  };
+  for (int place = 0; place < row.places(); ++place) {
+    Json& figures = place == 0 ? json : json["in_place"];
+    figures["bound_us"] = bound.timing[place].p50_us;
+    figures["bound_percent"] = bound.percent[place];
+  }
+  json["memory"] = {{"kernel", bound.kernel},
+                    {"copy_gbs", rate(2 * moved, bound.timing[0])},
+                    {"read_modify_write_gbs", rate(2 * moved, bound.timing[1])},
+                    {"read_gbs", rate(moved, bound.read)}};
+}
+
 }  // namespace
 
 std::string TableHeading(const BenchOptions& options, int ranks) {
-  std::string text =
-      StrCat("# ronde-bench ", VersionString(), " ", options.collective, ", ", ranks,
-             ranks == 1 ? " rank" : " ranks", ", path ", options.engine_path ? "engine" : "direct",
-             ", ", options.registered_buffers ? "registered" : "private", " buffers, ",
-             options.iterations, " samples after ", options.warmup_iterations,
-             " warm-up calls; times are means of the maximum over ranks\n");
-  std::string groups = Format("# %68s %35s", "out-of-place", "in-place");
-  std::string names = Format("# %11s %11s %9s %7s %18s %9s %7s %7s %6s %9s %7s %7s %6s", "size",
-                             "count", "type", "redop", "algorithm", "time", "algbw", "busbw",
-                             "#wrong", "time", "algbw", "busbw", "#wrong");
-  std::string units =
-      Format("# %11s %11s %9s %7s %18s %9s %7s %7s %6s %9s %7s %7s %6s", "(B)", "(elements)", "",
-             "", "", "(us)", "(GB/s)", "(GB/s)", "", "(us)", "(GB/s)", "(GB/s)", "");
-  for (const std::string& peer : options.peers) {
-    groups += Format(" %33s", (peer + " (time, ratio to Ronde)").c_str());
-    names += Format(" %9s %6s %9s %6s", "out", "x", "in", "x");
-    units += Format(" %9s %6s %9s %6s", "(us)", "", "(us)", "");
-  }
-  return text + groups + "\n" + names + "\n" + units;
+  return options.style == Style::kOsu ? OsuHeading(options, ranks) : NcclHeading(options, ranks);
 }
 
-std::string TableLine(const Row& row) {
-  std::string line = Format("  %11lld %11lld %9s %7s %18s", static_cast<long long>(row.size_bytes),
-                            static_cast<long long>(row.count), std::string(Name(row.dtype)).c_str(),
-                            std::string(Name(row.op)).c_str(), row.algorithm.c_str());
-  for (int place = 0; place < 2; ++place) {
-    const Timing& timing = row.timing[place];
-    line += Format(" %9.2f %7.2f %7.2f %6s", timing.mean_us, row.AlgorithmBandwidth(timing),
-                   row.BusBandwidth(timing), WrongText(row, place).c_str());
-  }
-  for (const Row::Peer& peer : row.peers) {
-    for (int place = 0; place < 2; ++place) {
-      if (!peer.supported) {
-        line += Format(" %9s %6s", "n/a", "");
-        continue;
-      }
-      line += Format(" %9.2f %6.2f", peer.timing[place].mean_us,
-                     peer.timing[place].mean_us / row.timing[place].mean_us);
-    }
-  }
-  return line;
+std::string TableLine(const BenchOptions& options, const Row& row) {
+  return options.style == Style::kOsu ? OsuLine(row) : NcclLine(row);
 }
 
 std::string JsonLine(const Row& row) {
-  nlohmann::ordered_json json = {{"collective", row.collective}, {"size_bytes", row.size_bytes},
-                                 {"count", row.count},           {"dtype", Name(row.dtype)},
-                                 {"op", Name(row.op)},           {"ranks", row.ranks},
-                                 {"buffers", row.buffers},       {"path", row.path},
-                                 {"algorithm", row.algorithm}};
-  json.update(TimingJson(row, row.timing[0]));
-  json["wrong"] = row.checked ? nlohmann::ordered_json(row.wrong[0]) : nlohmann::ordered_json();
-  json["in_place"] = TimingJson(row, row.timing[1]);
-  json["in_place"]["wrong"] =
-      row.checked ? nlohmann::ordered_json(row.wrong[1]) : nlohmann::ordered_json();
-  json["peers"] = nlohmann::ordered_json::object();
+  Json json = {{"collective", Name(row.collective)},
+               {"size_bytes", row.size_bytes},
+               {"count", row.count},
+               {"dtype", Name(row.dtype)},
+               {"op", row.OpName()},
+               {"root", HasRoot(row.collective) ? Json(row.root) : Json()},
+               {"ranks", row.ranks},
+               {"buffers", row.buffers},
+               {"path", row.path},
+               {"cache", row.rules.cold ? "cold" : "warm"},
+               {"consume", row.rules.consume},
+               {"samples", row.samples},
+               {"algorithm", row.algorithm}};
+  json.update(FiguresJson(row, row.timing, row.wrong));
+  if (row.bound) AddBound(row, json);
+  json["peers"] = Json::object();
   for (const Row::Peer& peer : row.peers) {
     if (!peer.supported) continue;
-    json["peers"][peer.name] = TimingJson(row, peer.timing[0]);
-    json["peers"][peer.name]["in_place"] = TimingJson(row, peer.timing[1]);
+    json["peers"][peer.name] = FiguresJson(row, peer.timing, peer.wrong);
+    json["peers"][peer.name]["algorithm"] = peer.algorithm;
   }
   return json.dump();
+}
+
+void Footer::Add(const Row& row) {
+  for (int place = 0; place < row.places(); ++place) {
+    wrong_ += row.wrong[place];
+    bus_bandwidths_ += row.BusBandwidth(row.timing[place]);
+    ++timings_;
+    for (const Row::Peer& peer : row.peers) peers_wrong_ += peer.wrong[place];
+  }
+}
+
+std::string Footer::Text() const {
+  char text[256];
+  std::snprintf(text, sizeof(text),
+                "# Out of bounds values : %lld %s\n# Avg bus bandwidth    : %g\n",
+                static_cast<long long>(wrong_), wrong_ == 0 ? "OK" : "FAILED",
+                timings_ > 0 ? bus_bandwidths_ / timings_ : 0);
+  std::string result = text;
+  if (peers_wrong_ != 0) {
+    std::snprintf(text, sizeof(text), "# Out of bounds values of peers : %lld\n",
+                  static_cast<long long>(peers_wrong_));
+    result += text;
+  }
+  return result + "#";
 }
 
 }  // namespace ronde::bench

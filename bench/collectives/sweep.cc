@@ -1,13 +1,13 @@
 #include "bench/collectives/sweep.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
 #include <memory>
 
-#include "bench/collectives/data_pattern.h"
+#include "bench/collectives/bound_runner.h"
+#include "bench/collectives/contender.h"
 #include "bench/collectives/engine_runner.h"
 #include "bench/collectives/peers/peer_table.h"
+#include "core/base/clock.h"
 #include "core/base/strcat.h"
 
 namespace ronde::bench {
@@ -16,19 +16,8 @@ namespace {
 // Contenders take turns in this many rounds.
 constexpr int kRounds = 5;
 
-using Buffer = std::shared_ptr<std::byte>;
-
-struct Buffers {
-  Buffer input;
-  Buffer output;
-};
-
-struct Contender {
-  AllreduceRunner* runner;
-  const Buffers* buffers;
-  bool supported = true;
-  std::vector<double> samples[2];
-};
+// Ranks that have just been started share cores until the scheduler has spread them.
+constexpr double kSpreadingMs = 50;
 
 class Sweeper {
  public:
@@ -36,160 +25,159 @@ class Sweeper {
       : options_(options), direct_(direct), engine_(config) {
     for (const std::string& name : options.peers) {
       for (const PeerEntry& entry : Peers()) {
-        if (entry.name == name) peers_.push_back(entry.make());
+        if (entry.name == name) peers_.push_back(entry.make(direct.context()));
       }
     }
   }
 
   Result<Row> MeasureRow(DataType dtype, ReduceOp op, std::int64_t size_bytes) {
-    Row row;
-    row.collective = options_.collective;
-    row.path = options_.engine_path ? "engine" : "direct";
-    row.buffers = options_.registered_buffers ? "registered" : "private";
-    row.dtype = dtype;
-    row.op = op;
-    row.ranks = direct_.size();
-    row.count = std::max<std::int64_t>(1, size_bytes / static_cast<std::int64_t>(SizeOf(dtype)));
-    row.size_bytes = row.count * static_cast<std::int64_t>(SizeOf(dtype));
-    RONDE_RETURN_IF_ERROR(Allocate(row));
-
+    const CollectiveCall call = CallFor(dtype, op, size_bytes);
+    Row row = RowFor(call);
+    CollectiveRunner& ronde = options_.engine_path ? static_cast<CollectiveRunner&>(engine_)
+                                                   : static_cast<CollectiveRunner&>(direct_);
     std::vector<Contender> contenders;
-    AllreduceRunner& ronde =
-        options_.engine_path ? static_cast<AllreduceRunner&>(engine_) : direct_;
-    contenders.push_back({&ronde, &own_, true, {}});
-    for (const auto& peer : peers_) {
-      contenders.push_back({peer.get(), &peers_buffers_, true, {}});
-      contenders.back().supported = peer->Supports(Arguments(row, peers_buffers_, false));
+    contenders.reserve(1 + peers_.size() + 2);  // they refer to one another
+    contenders.emplace_back(ronde, call, options_.registered_buffers, direct_.rank());
+    // Peers run in ordinary memory whatever Ronde runs in: they cannot ask for anything else.
+    for (const auto& peer : peers_) contenders.emplace_back(*peer, call, false, direct_.rank());
+
+    const std::size_t rivals = contenders.size();
+    if (options_.bounds) {
+      for (BoundRunner* const runner : {&read_and_write_, &read_}) {
+        contenders.emplace_back(*runner, call, options_.registered_buffers, direct_.rank());
+        contenders.back().UseBuffersOf(contenders.front());
+      }
     }
-    RONDE_RETURN_IF_ERROR(TimeInTurns(row, contenders));
-    if (options_.check) RONDE_RETURN_IF_ERROR(Check(ronde, row));
-    return Finish(std::move(row), contenders);
+    RONDE_RETURN_IF_ERROR(TimeInTurns(contenders));
+    for (std::size_t i = 0; i < rivals; ++i) {
+      RONDE_RETURN_IF_ERROR(i == 0 ? FinishRonde(contenders[i], row)
+                                   : FinishPeer(contenders[i], options_.peers[i - 1], row));
+    }
+    if (options_.bounds) {
+      RONDE_RETURN_IF_ERROR(
+          FinishBound(contenders[0], contenders[rivals], contenders[rivals + 1], row));
+    }
+    return row;
   }
 
  private:
-  // Peers run in ordinary memory whatever Ronde runs in: they cannot ask for anything else.
-  Status Allocate(const Row& row) {
-    RONDE_RETURN_IF_ERROR(Allocate(row, options_.registered_buffers, own_));
-    if (peers_.empty()) return Status::Ok();
-    return Allocate(row, /*registered=*/false, peers_buffers_);
+  [[nodiscard]] CollectiveCall CallFor(DataType dtype, ReduceOp op, std::int64_t bytes) const {
+    CollectiveCall call;
+    call.collective = options_.collective;
+    call.layout = LayoutOf(options_.collective, bytes, dtype, direct_.size());
+    call.dtype = dtype;
+    call.op = op;
+    call.root = options_.root;
+    return call;
   }
 
-  Status Allocate(const Row& row, bool registered, Buffers& buffers) {
-    const auto bytes = static_cast<std::size_t>(row.size_bytes);
-    RONDE_ASSIGN_OR_RETURN(buffers.input, AllocateBuffer(bytes, registered));
-    RONDE_ASSIGN_OR_RETURN(buffers.output, AllocateBuffer(bytes, registered));
-    FillPattern(buffers.input.get(), row.count, row.dtype, row.op, direct_.rank());
-    std::memcpy(buffers.output.get(), buffers.input.get(), bytes);
-    return Status::Ok();
+  [[nodiscard]] Row RowFor(const CollectiveCall& call) const {
+    Row row;
+    row.collective = call.collective;
+    row.path = options_.engine_path ? "engine" : "direct";
+    row.buffers = options_.registered_buffers ? "registered" : "private";
+    row.dtype = call.dtype;
+    row.op = call.op;
+    row.root = call.root;
+    row.ranks = direct_.size();
+    row.samples = options_.iterations;
+    row.rules = options_.rules;
+    row.count = call.layout.count;
+    row.size_bytes = call.layout.size_bytes;
+    row.checked = options_.check_calls > 0;
+    return row;
   }
 
-  Result<Buffer> AllocateBuffer(std::size_t size_bytes, bool registered) {
-    if (registered) return direct_.AllocateRegistered(size_bytes);
-    // Ordinary malloc'd memory, as a user of any of these libraries has it.
-    Buffer buffer(static_cast<std::byte*>(std::malloc(size_bytes)),
-                  [](std::byte* memory) { std::free(memory); });
-    if (buffer != nullptr) return buffer;
-    return Status::Unavailable(
-        StrCat("no memory for two buffers of ", size_bytes, " bytes; choose a smaller -e"));
-  }
-
-  [[nodiscard]] AllreduceArguments Arguments(const Row& row, const Buffers& buffers,
-                                             bool in_place) const {
-    AllreduceArguments arguments;
-    arguments.input = in_place ? buffers.output.get() : buffers.input.get();
-    arguments.output = buffers.output.get();
-    arguments.count = row.count;
-    arguments.dtype = row.dtype;
-    arguments.op = row.op;
-    const auto size_bytes = static_cast<std::size_t>(row.size_bytes);
-    arguments.input_place = direct_.Find(arguments.input, size_bytes);
-    arguments.output_place = direct_.Find(arguments.output, size_bytes);
-    return arguments;
-  }
-
-  Status TimeInTurns(Row& row, std::vector<Contender>& contenders) {
+  Status TimeInTurns(std::vector<Contender>& contenders) {
+    for (Contender& contender : contenders) {
+      RONDE_RETURN_IF_ERROR(contender.WarmUp(direct_, options_.warmup_iterations));
+    }
     const int rounds = std::min(kRounds, options_.iterations);
     for (int round = 0; round < rounds; ++round) {
       // Spread the samples over the rounds without losing a remainder.
       const int samples =
           options_.iterations * (round + 1) / rounds - options_.iterations * round / rounds;
       for (Contender& contender : contenders) {
-        if (!contender.supported) continue;
-        RONDE_RETURN_IF_ERROR(contender.runner->Begin());
-        if (round == 0 && &contender == &contenders.front()) {
-          row.algorithm = contender.runner->AlgorithmFor(Arguments(row, own_, false));
-        }
-        for (const bool in_place : {false, true}) {
-          const Buffers& buffers = *contender.buffers;
-          const AllreduceArguments arguments = Arguments(row, buffers, in_place);
-          // Repeated sums in place grow without bound; every round starts from the pattern again.
-          std::memcpy(buffers.output.get(), buffers.input.get(),
-                      static_cast<std::size_t>(row.size_bytes));
-          const int warmup = round == 0 ? options_.warmup_iterations : 1;
-          for (int i = 0; i < warmup; ++i) RONDE_RETURN_IF_ERROR(contender.runner->Run(arguments));
-          RONDE_RETURN_IF_ERROR(
-              TimeCalls(*contender.runner, arguments, samples, contender.samples[in_place]));
-        }
-        contender.runner->End();
+        RONDE_RETURN_IF_ERROR(contender.TakeTurn(options_.rules, samples));
       }
     }
     return Status::Ok();
   }
 
-  Status Check(AllreduceRunner& runner, Row& row) {
-    RONDE_RETURN_IF_ERROR(runner.Begin());
-    for (const bool in_place : {false, true}) {
-      const auto bytes = static_cast<std::size_t>(row.size_bytes);
-      if (in_place) {
-        std::memcpy(own_.output.get(), own_.input.get(), bytes);
-      } else {
-        std::memset(own_.output.get(), 0xff, bytes);  // an untouched element must not look right
-      }
-      RONDE_RETURN_IF_ERROR(runner.Run(Arguments(row, own_, in_place)));
-      row.wrong[in_place] = CountWrong(own_.output.get(), row.count, row.dtype, row.op, row.ranks);
-    }
-    runner.End();
-    std::vector<double> wrong = {static_cast<double>(row.wrong[0]),
-                                 static_cast<double>(row.wrong[1])};
-    RONDE_RETURN_IF_ERROR(direct_.Sum(wrong));
-    row.wrong[0] = static_cast<std::int64_t>(wrong[0]);
-    row.wrong[1] = static_cast<std::int64_t>(wrong[1]);
-    row.checked = true;
+  Status Check(Contender& contender, const Row& row, std::int64_t* wrong) {
+    if (!row.checked) return Status::Ok();
+    RONDE_RETURN_IF_ERROR(contender.Check(options_.check_calls, row.ranks, wrong));
+    std::vector<double> sums = {static_cast<double>(wrong[0]), static_cast<double>(wrong[1])};
+    RONDE_RETURN_IF_ERROR(direct_.Sum(sums));
+    std::transform(sums.begin(), sums.end(), wrong,
+                   [](double sum) { return static_cast<std::int64_t>(sum); });
     return Status::Ok();
   }
 
-  Result<Row> Finish(Row row, std::vector<Contender>& contenders) {
-    for (std::size_t i = 0; i < contenders.size(); ++i) {
-      Timing timing[2];
-      for (int place = 0; place < 2; ++place) {
-        RONDE_RETURN_IF_ERROR(direct_.Max(contenders[i].samples[place]));
-        timing[place] = Summarize(contenders[i].samples[place]);
-      }
-      if (i == 0) {
-        std::copy(std::begin(timing), std::end(timing), std::begin(row.timing));
-      } else {
-        row.peers.push_back(
-            {options_.peers[i - 1], contenders[i].supported, {timing[0], timing[1]}});
-      }
+  Status FinishRonde(Contender& contender, Row& row) {
+    row.algorithm = contender.algorithm();
+    RONDE_RETURN_IF_ERROR(Check(contender, row, row.wrong));
+    return contender.Summarize(direct_, row.timing);
+  }
+
+  Status FinishPeer(Contender& contender, const std::string& name, Row& row) {
+    Row::Peer peer;
+    peer.name = name;
+    peer.supported = contender.supported();
+    peer.algorithm = contender.algorithm();
+    RONDE_RETURN_IF_ERROR(Check(contender, row, peer.wrong));
+    RONDE_RETURN_IF_ERROR(contender.Summarize(direct_, peer.timing));
+    row.peers.push_back(peer);
+    return Status::Ok();
+  }
+
+  Status FinishBound(const Contender& ronde, Contender& read_and_write, Contender& read, Row& row) {
+    Row::Bound& bound = row.bound.emplace();
+    bound.kernel = read_and_write.algorithm();
+    RONDE_RETURN_IF_ERROR(read_and_write.Summarize(direct_, bound.timing));
+    for (int place = 0; place < 2; ++place) {
+      bound.percent[place] = 100 * MedianRatio(read_and_write.samples(place), ronde.samples(place));
     }
-    return row;
+    Timing reads[2];
+    RONDE_RETURN_IF_ERROR(read.Summarize(direct_, reads));
+    bound.read = reads[0];
+    return Status::Ok();
   }
 
   const BenchOptions& options_;
   DirectRunner& direct_;
   EngineRunner engine_;
-  std::vector<std::unique_ptr<AllreduceRunner>> peers_;
-  Buffers own_;
-  Buffers peers_buffers_;  // only where there are peers
+  BoundRunner read_and_write_{direct_, BoundRunner::Kind::kReadAndWrite};
+  BoundRunner read_{direct_, BoundRunner::Kind::kRead};
+  std::vector<std::unique_ptr<CollectiveRunner>> peers_;
 };
 
 }  // namespace
 
+Status LetRanksSpread(DirectRunner& direct) {
+  const SteadyClock clock;
+  const std::int64_t start_ns = clock.NowNs();
+  std::vector<double> elapsed_ms = {0};
+  while (elapsed_ms[0] < kSpreadingMs) {
+    for (int i = 0; i < 100; ++i) RONDE_RETURN_IF_ERROR(direct.Barrier());
+    elapsed_ms[0] = static_cast<double>(clock.NowNs() - start_ns) / 1e6;
+    RONDE_RETURN_IF_ERROR(direct.Max(elapsed_ms));
+  }
+  return Status::Ok();
+}
+
 Status Sweep(const BenchOptions& options, const Config& config, DirectRunner& direct,
              const std::function<void(const Row&)>& sink) {
+  if (options.root >= direct.size()) {
+    return Status::InvalidArgument(StrCat("-r ", options.root, ": there are ", direct.size(),
+                                          " ranks; expected 0 to ", direct.size() - 1));
+  }
+  RONDE_RETURN_IF_ERROR(LetRanksSpread(direct));
   Sweeper sweeper(options, config, direct);
+  const std::vector<ReduceOp> ops =
+      Reduces(options.collective) ? options.ops : std::vector<ReduceOp>{ReduceOp::kSum};
   for (const DataType dtype : options.dtypes) {
-    for (const ReduceOp op : options.ops) {
+    for (const ReduceOp op : ops) {
       for (const std::int64_t size : SizesOf(options)) {
         RONDE_ASSIGN_OR_RETURN(const Row row, sweeper.MeasureRow(dtype, op, size));
         sink(row);

@@ -40,17 +40,18 @@ std::optional<MPI_Op> ToMpi(ReduceOp op) {
   }
 }
 
-// MPI_Allreduce exactly as a user would call it: blocking, on its own communicator, with the
-// library's own choice of algorithm.
-class MpiPeer final : public AllreduceRunner {
+// The blocking call that a user would make, on a communicator of its own, with the library's own
+// choice of algorithm.
+class MpiPeer final : public CollectiveRunner {
  public:
   ~MpiPeer() override {
     if (communicator_ != MPI_COMM_NULL) MPI_Comm_free(&communicator_);
   }
 
-  [[nodiscard]] bool Supports(const AllreduceArguments& arguments) const override {
-    return ToMpi(arguments.dtype).has_value() && ToMpi(arguments.op).has_value() &&
-           arguments.count <= INT32_MAX;
+  [[nodiscard]] bool Supports(const CollectiveCall& call) const override {
+    const bool known_type = ToMpi(call.dtype).has_value();
+    if ((known_type ? call.layout.count : call.BlockBytes()) > INT32_MAX) return false;
+    return !Reduces(call.collective) || (known_type && ToMpi(call.op).has_value());
   }
 
   Status Begin() override {
@@ -59,28 +60,73 @@ class MpiPeer final : public AllreduceRunner {
     if (initialized == 0) {
       return Status::Unavailable("--peers mpi: MPI is not running; start with ronderun");
     }
-    if (communicator_ == MPI_COMM_NULL) MPI_Comm_dup(MPI_COMM_WORLD, &communicator_);
+    if (communicator_ == MPI_COMM_NULL) {
+      MPI_Comm_dup(MPI_COMM_WORLD, &communicator_);
+      MPI_Comm_rank(communicator_, &rank_);
+      MPI_Comm_size(communicator_, &size_);
+    }
     return Status::Ok();
   }
 
-  Status Run(const AllreduceArguments& arguments) override {
-    const void* input = arguments.input == arguments.output ? MPI_IN_PLACE : arguments.input;
-    const int code = MPI_Allreduce(input, arguments.output, static_cast<int>(arguments.count),
-                                   *ToMpi(arguments.dtype), *ToMpi(arguments.op), communicator_);
-    if (code != MPI_SUCCESS) return Status::Internal(StrCat("MPI_Allreduce returned ", code));
+  Status Run(const CollectiveCall& call) override {
+    const int code = Call(call);
+    if (code == MPI_SUCCESS) return Status::Ok();
+    return Status::Internal(StrCat("MPI's ", Name(call.collective), " returned ", code));
+  }
+
+  // In place, MPI takes the whole input from the receive buffer and leaves the result at its start.
+  [[nodiscard]] const void* Output(const CollectiveCall& call) const override {
+    return call.collective == Collective::kReducescatter && call.in_place ? call.input
+                                                                          : call.output;
+  }
+
+  Status Barrier() override {
+    MPI_Barrier(communicator_);
     return Status::Ok();
   }
 
   void End() override {}
 
-  [[nodiscard]] std::string AlgorithmFor(const AllreduceArguments&) override { return "mpi"; }
+  [[nodiscard]] std::string AlgorithmFor(const CollectiveCall&) override { return "mpi"; }
 
  private:
+  int Call(const CollectiveCall& call) {
+    const void* const input = call.in_place ? MPI_IN_PLACE : call.input;
+    const int count = static_cast<int>(call.layout.count);
+    // What is only moved may be of any type; bytes serve those that MPI lacks.
+    const bool as_bytes = !ToMpi(call.dtype).has_value();
+    const MPI_Datatype type = as_bytes ? MPI_BYTE : *ToMpi(call.dtype);
+    const int moved = as_bytes ? static_cast<int>(call.BlockBytes()) : count;
+    switch (call.collective) {
+      case Collective::kAllreduce:
+        return MPI_Allreduce(input, call.output, count, type, *ToMpi(call.op), communicator_);
+      case Collective::kReducescatter: {
+        void* const output = call.in_place ? const_cast<void*>(call.input) : call.output;
+        return MPI_Reduce_scatter_block(input, output, count, type, *ToMpi(call.op), communicator_);
+      }
+      case Collective::kAllgather:
+        return MPI_Allgather(input, moved, type, call.output, moved, type, communicator_);
+      case Collective::kBroadcast:
+        CopyBroadcastRoot(call, rank_);
+        return MPI_Bcast(call.output, moved, type, call.root, communicator_);
+      case Collective::kAlltoall:
+        return MPI_Alltoall(input, moved, type, call.output, moved, type, communicator_);
+      case Collective::kSendrecv:
+        return MPI_Sendrecv(call.input, moved, type, (rank_ + 1) % size_, 0, call.output, moved,
+                            type, (rank_ + size_ - 1) % size_, 0, communicator_, MPI_STATUS_IGNORE);
+    }
+    return MPI_ERR_OP;
+  }
+
   MPI_Comm communicator_ = MPI_COMM_NULL;
+  int rank_ = 0;
+  int size_ = 1;
 };
 
 }  // namespace
 
-std::unique_ptr<AllreduceRunner> MakeMpiPeer() { return std::make_unique<MpiPeer>(); }
+std::unique_ptr<CollectiveRunner> MakeMpiPeer(CollectiveContext&) {
+  return std::make_unique<MpiPeer>();
+}
 
 }  // namespace ronde::bench

@@ -7,12 +7,16 @@
 
 #include "bench/collectives/runner.h"
 
+namespace ronde {
+class CollectiveContext;
+}
+
 namespace ronde::bench {
 
-/// A library that `--peers` can name.
+/// A library that `--peers` can name. `make` gets what its ranks can find one another with.
 struct PeerEntry {
   std::string_view name;
-  std::unique_ptr<AllreduceRunner> (*make)();
+  std::unique_ptr<CollectiveRunner> (*make)(CollectiveContext& context);
 };
 
 /// The peers of this build, in the order of the CMake list, which is the registry.

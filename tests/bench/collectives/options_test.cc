@@ -30,8 +30,49 @@ TEST(BenchOptions, ReadNcclTestsLetters) {
   EXPECT_EQ(parsed.options.warmup_iterations, 3);
   EXPECT_THAT(parsed.options.dtypes, testing::ElementsAre(DataType::kFloat16, DataType::kFloat64));
   EXPECT_THAT(parsed.options.ops, testing::ElementsAre(ReduceOp::kAverage));
-  EXPECT_FALSE(parsed.options.check);
+  EXPECT_EQ(parsed.options.check_calls, 0);
   EXPECT_TRUE(parsed.options.registered_buffers);
+}
+
+TEST(BenchOptions, ReadEveryCollective) {
+  for (const std::string_view name : CollectiveNames()) {
+    const ParsedOptions parsed = Parse({std::string(name)});
+    ASSERT_FALSE(parsed.exit_code.has_value()) << name;
+    EXPECT_EQ(Name(parsed.options.collective), name);
+  }
+}
+
+TEST(BenchOptions, ReadWhatIsNewHere) {
+  const ParsedOptions parsed = Parse({"broadcast", "-r", "1", "-i", "1K", "-c", "3", "--cache",
+                                      "cold", "--consume", "--style", "osu"});
+  ASSERT_FALSE(parsed.exit_code.has_value());
+  EXPECT_EQ(parsed.options.root, 1);
+  EXPECT_EQ(parsed.options.step_bytes, 1024);
+  EXPECT_EQ(parsed.options.check_calls, 3);
+  EXPECT_TRUE(parsed.options.rules.cold);
+  EXPECT_TRUE(parsed.options.rules.consume);
+  EXPECT_EQ(parsed.options.style, Style::kOsu);
+}
+
+TEST(BenchOptions, AllMeansEveryTypeAndEveryElementwiseOperator) {
+  const ParsedOptions parsed = Parse({"allreduce", "-d", "all", "-o", "all"});
+  ASSERT_FALSE(parsed.exit_code.has_value());
+  EXPECT_EQ(parsed.options.dtypes.size(), static_cast<std::size_t>(kDataTypeCount));
+  EXPECT_EQ(parsed.options.ops.size(), 5u);
+}
+
+TEST(BenchOptions, SizesGrowByTheStepWhereOneIsGiven) {
+  BenchOptions options;
+  options.min_bytes = 4;
+  options.max_bytes = 100;
+  options.step_bytes = 32;
+  EXPECT_THAT(SizesOf(options), testing::ElementsAre(4, 36, 68, 100));
+}
+
+TEST(BenchOptions, CalibrateNamesAFileByItself) {
+  EXPECT_EQ(Parse({"allreduce"}).options.calibrate, std::nullopt);
+  EXPECT_EQ(Parse({"--calibrate"}).options.calibrate, "ronde_tuning.json");
+  EXPECT_EQ(Parse({"--calibrate", "x.json"}).options.calibrate, "x.json");
 }
 
 TEST(BenchOptions, SizesGrowByTheFactorUpToTheMaximum) {
@@ -46,6 +87,19 @@ TEST(BenchOptions, JsonGoesToStdoutUnlessAFileIsNamed) {
   EXPECT_EQ(Parse({"allreduce"}).options.json, std::nullopt);
   EXPECT_EQ(Parse({"allreduce", "--json"}).options.json, "-");
   EXPECT_EQ(Parse({"allreduce", "--json", "x.jsonl"}).options.json, "x.jsonl");
+}
+
+TEST(BenchOptions, ReadGradients) {
+  const ParsedOptions parsed = Parse({"gradients", "--model", "resnet18", "--bucket-size-bytes",
+                                      "4M", "--fusion-thresholds", "256K,1M"});
+  ASSERT_FALSE(parsed.exit_code.has_value());
+  ASSERT_TRUE(parsed.options.gradients.has_value());
+  EXPECT_EQ(parsed.options.gradients->model, "resnet18");
+  EXPECT_EQ(parsed.options.gradients->bucket_size_bytes, 4 << 20);
+  EXPECT_THAT(parsed.options.gradients->fusion_thresholds,
+              testing::ElementsAre(256 << 10, 1 << 20));
+  EXPECT_THAT(parsed.options.ops, testing::ElementsAre(ReduceOp::kAverage));
+  EXPECT_FALSE(Parse({"allreduce"}).options.gradients.has_value());
 }
 
 struct BadInput {
@@ -63,7 +117,25 @@ TEST(BenchOptions, BadInputIsOneLineThatNamesIt) {
       {{"allreduce", "--peers", "nobody"}, "'nobody'"},
       {{"allreduce", "--no-such-flag"}, "--no-such-flag"},
       {{"nothing"}, "nothing"},
+      {{"allgather", "-o", "sum"}, "-o"},
+      {{"reducescatter", "-o", "adasum"}, "adasum"},
+      {{"allreduce", "-r", "0"}, "-r"},
+      {{"allreduce", "-i", "4", "-f", "2"}, "-i"},
+      {{"allreduce", "-i", "0"}, "-i 0"},
+      {{"allreduce", "--cache", "hot"}, "hot"},
+      {{"allreduce", "--style", "mine"}, "mine"},
+      {{"allreduce", "-c", "-1"}, "-1"},
+      {{"sendrecv", "--path", "engine"}, "--path engine"},
+      {{"--calibrate", "allreduce"}, "allreduce"},
       {{"--json", "allreduce"}, "allreduce"},
+      {{"--json", "gradients"}, "gradients"},
+      {{"gradients", "-b", "4"}, "-b"},
+      {{"gradients", "--buffers", "registered"}, "--buffers"},
+      {{"gradients", "-o", "adasum"}, "adasum"},
+      {{"gradients", "--bucket-size-bytes", "0"}, "--bucket-size-bytes 0"},
+      {{"gradients", "--fusion-thresholds", "1M,x"}, "'x'"},
+      {{"allreduce", "--model", "resnet50"}, "--model"},
+      {{"allgather", "--bounds"}, "--bounds"},
       {{"allreduce", "--timeout-s", "soon"}, "--timeout-s"},
   };
   for (const BadInput& bad : cases) {

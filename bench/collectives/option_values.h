@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "bench/collectives/options.h"
+#include "core/base/status.h"
+
+namespace ronde::bench {
+
+/// In place of a collective.
+inline constexpr char kGradients[] = "gradients";
+
+/// The command line as text, before it is given meaning. Unset: not given.
+struct RawOptions {
+  std::string collective = "allreduce";
+  std::string min_bytes = "4";
+  std::string max_bytes = "64M";
+  std::optional<std::string> step_bytes;
+  std::optional<std::int64_t> step_factor;
+  std::string dtypes = "float";
+  std::optional<std::string> ops;
+  std::optional<int> root;
+  int check_calls = 1;
+  std::string path = "direct";
+  std::string buffers = "private";
+  std::string cache = "warm";
+  std::string peers;
+  std::string style = "nccl";
+  std::optional<std::string> json;
+  std::optional<std::string> calibrate;
+  std::string model = "resnet50";
+  std::string bucket_size_bytes = "256K";
+  std::string fusion_thresholds;
+};
+
+/// Gives `raw` its meaning. Errors: kInvalidArgument, naming the flag.
+[[nodiscard]] Status Interpret(const RawOptions& raw, BenchOptions& options);
+
+}  // namespace ronde::bench
