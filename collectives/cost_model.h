@@ -39,7 +39,7 @@ struct CostModel {
   LinkCost registered = kRegisteredCost;
   LinkCost local = kLocalCost;
   LinkCost network = kNetworkCost;
-  /// Up to this size shared_memory reduces in one shot where there are more than two ranks.
+  /// Up to this size shared_memory reduces in one shot.
   std::int64_t one_shot_bytes = 16 << 10;
   /// From this working set on (bytes of all ranks' buffers together) results that are not read
   /// soon are written past the cache: the last level's size.

@@ -26,7 +26,9 @@ ronde::TensorView View(Tensor& tensor) {
 }
 
 ronde::Status Expect(const Tensor& tensor, float expected, const std::string& what) {
-  const auto close = [&](float x) { return std::abs(x - expected) <= 1e-5F * (1 + std::abs(expected)); };
+  const auto close = [&](float x) {
+    return std::abs(x - expected) <= 1e-5F * (1 + std::abs(expected));
+  };
   if (std::all_of(tensor.begin(), tensor.end(), close)) return ronde::Status::Ok();
   return ronde::Status::Internal(ronde::StrCat(what, ": expected ", expected));
 }

@@ -169,7 +169,7 @@ class Calibration {
     const AllreduceAlgorithm* const shared = FindAllreduceAlgorithm("shared_memory");
     CostModel small = costs;
     CostModel large = costs;
-    if (shared != nullptr && shared->Supports(context_, anything) && direct_.size() > 2) {
+    if (shared != nullptr && shared->Supports(context_, anything)) {
       Say("how much shared_memory reduces in one shot");
       small.one_shot_bytes = INT64_MAX;
       large.one_shot_bytes = 0;

@@ -22,7 +22,7 @@ struct AllgatherArguments {
 /// Allgather of blocks of any size: every rank gets the blocks of all ranks, in rank order.
 /// Registered output on one host, unless so small that a second step costs more than a copy: every
 /// rank writes its block into every output (push). Otherwise on one host: through the slots of the
-/// shared channel, blocks of up to 224 bytes in its flag lines. Elsewhere a ring.
+/// shared channel, blocks of up to 56 bytes in its flag lines. Elsewhere a ring.
 /// Cost:   push: 2 alpha + (n_own + p n_own) beta, a load or a store each; shared:
 ///         ceil(max n_i / chunk) alpha + (n + n_own) beta; ring: (p-1) alpha + n beta
 /// Errors: kInvalidArgument for a wrong number of sizes or a negative one; kTimeout, kAborted:

@@ -19,8 +19,8 @@ namespace {
 /// (of m) of its package's inputs; then each of the k ranks that hold partial sums of shard i
 /// completes a k-th of it for all of them; then each hands its shard to its own package.
 ///
-/// Cost:   4 alpha + (3n + 3n/m) beta + n(m-1)/m gamma, and 2n(k-1)/p between packages, where
-///         push_two_shot has 2n(p-m)/p
+/// Cost:   4 alpha + (2n + 3n/m) beta + (n(m-1)/m + n(k-1)/p) gamma, of which 2n(k-1)/p bytes pass
+///         between packages, where push_two_shot has 2n(p-m)/p
 /// Buffer: `input` (may be `output`) to `output`, both in registered memory, at the same places on
 ///         all ranks. Types of 4 bytes and more, and uint8: partial sums are stored.
 /// Order:  a tree inside each package, then over the packages: fixed.
@@ -53,9 +53,10 @@ double PushByPackage::Cost(CollectiveContext& context, const AllreduceArguments&
   const LinkCost& link = context.costs().registered;
   const double members = groups.ranks_per_package();
   const auto bytes = static_cast<double>(SizeBytes(arguments));
-  const double crossing = 2 * bytes * (groups.packages() - 1) / context.size();
-  return 4 * link.alpha_us + bytes * (3 + 3 / members) * link.beta_us / 2 +
-         bytes * (members - 1) / members * link.gamma_us + crossing * kPackageCrossingUs;
+  const double others = (groups.packages() - 1) * bytes / context.size();
+  return 4 * link.alpha_us + bytes * (2 + 3 / members) * link.beta_us +
+         (bytes * (members - 1) / members + others) * link.gamma_us +
+         2 * others * kPackageCrossingUs;
 }
 
 // One rank's part of a call.

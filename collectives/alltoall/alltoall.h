@@ -25,7 +25,7 @@ struct AlltoallArguments {
 /// Every rank sends every rank a block of its own, of any size. Registered input on one host,
 /// unless so small that a second step costs more than a copy: every rank reads its blocks where
 /// they lie (pull). Otherwise on one host: through the slots of the shared channel, inputs of up to
-/// 224 bytes in its flag lines. Elsewhere pairwise exchange.
+/// 56 bytes in its flag lines. Elsewhere pairwise exchange.
 /// Cost:   pull: 2 alpha + 2n beta, beta for a load or a store;
 ///         shared: ceil(n(p-1) / (p chunk)) alpha + (2n(p-1)/p + n/p) beta;
 ///         pairwise: (p-1) (alpha + n/p beta).

@@ -20,7 +20,7 @@ struct BroadcastArguments {
 
 /// The root's bytes to all ranks, in place. Registered memory on one host, unless so small that a
 /// second step costs more than a copy: every rank copies its share from the root to all others
-/// (push). Otherwise on one host: through the slots of the shared channel, up to 224 bytes in its
+/// (push). Otherwise on one host: through the slots of the shared channel, up to 56 bytes in its
 /// flag lines. Elsewhere a binomial tree.
 /// Cost:   push: 2 alpha + n beta, a load or a store each; shared: ceil(n / chunk) alpha + 2n beta;
 ///         tree: ceil(log2 p) (alpha + n beta)

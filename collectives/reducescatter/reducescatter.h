@@ -27,7 +27,7 @@ struct ReducescatterArguments {
 
 /// Reduce-scatter of blocks of any size. Registered input on one host, unless so small that a
 /// second step costs more than a copy: every rank reads its block of every input (pull). Otherwise
-/// on one host: through the slots of the shared channel, inputs of up to 224 bytes in its flag
+/// on one host: through the slots of the shared channel, inputs of up to 56 bytes in its flag
 /// lines. Elsewhere a ring.
 /// Cost:   pull: 2 alpha + (n + n/p) beta + n(p-1)/p gamma, beta for a load or a store;
 ///         shared: ceil(n(p-1) / (p chunk)) alpha + 2n(p-1)/p beta + n(p-1)/p gamma;
