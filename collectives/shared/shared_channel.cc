@@ -153,6 +153,9 @@ bool SharedChannel::SpinUntilArrived(int rank) const {
       if (wait_.spin_ns == 0) return false;
       CpuPause();
     }
+    // Where the awaited rank, or a computation, has been put on this very core, it runs now. Else
+    // this costs a system call in a wait that is long already.
+    sched_yield();
     const std::int64_t now_ns = clock.NowNs();
     if (end_ns == 0) end_ns = now_ns + wait_.spin_ns;
     if (now_ns >= end_ns) return false;
