@@ -23,7 +23,8 @@ namespace {
 ///         between packages, where push_two_shot has 2n(p-m)/p
 /// Buffer: `input` (may be `output`) to `output`, both in registered memory, at the same places on
 ///         all ranks. Types of 4 bytes and more, and uint8: partial sums are stored.
-/// Order:  a tree inside each package, then over the packages: fixed.
+/// Order:  a binary tree over the ranks (kTree): one inside each package, then one over packages,
+///         each of which holds the next 2^k ranks.
 /// Errors: kTimeout naming the ranks that are missing, kAborted; `output` is then undefined.
 /// Source: two-level reduction as in Jain et al., "Framework for Scalable Intra-Node Collective
 ///         Operations using Shared Memory", SC 2018.
@@ -34,7 +35,7 @@ class PushByPackage final : public AllreduceAlgorithm {
   bool Supports(CollectiveContext& context, const AllreduceArguments& arguments) const override {
     return arguments.input_place.registered() && arguments.output_place.registered() &&
            SizeOf(arguments.dtype) != 2 && SharesMemory(context) &&
-           PackageGroups(context.local_packages()).even();
+           PackageGroups(context.local_packages()).in_tree_order();
   }
   std::string_view Needs() const override {
     return "input and output in registered memory, no 16-bit type, all ranks on one host that "
@@ -45,7 +46,7 @@ class PushByPackage final : public AllreduceAlgorithm {
   Status Run(CollectiveContext& context, const AllreduceArguments& arguments) const override;
 
  private:
-  ReductionOrder DeclaredOrder() const override { return ReductionOrder::kFixed; }
+  ReductionOrder DeclaredOrder() const override { return ReductionOrder::kTree; }
 };
 
 double PushByPackage::Cost(CollectiveContext& context, const AllreduceArguments& arguments) const {

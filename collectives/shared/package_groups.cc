@@ -1,6 +1,7 @@
 #include "collectives/shared/package_groups.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <map>
 
@@ -16,6 +17,8 @@ PackageGroups::PackageGroups(std::span<const int> packages) {
           std::all_of(members_.begin(), members_.end(), [this](const std::vector<int>& ranks) {
             return ranks.size() == members_.front().size();
           });
+  in_tree_order_ = even_ && std::has_single_bit(members_.front().size()) &&
+                   std::is_sorted(packages.begin(), packages.end());
 }
 
 }  // namespace ronde
