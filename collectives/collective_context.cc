@@ -19,6 +19,7 @@ Result<std::unique_ptr<CollectiveContext>> CollectiveContext::Create(Transport& 
   context->costs_ = facts.tuning ? facts.tuning->costs : DefaultCosts(facts.crowding);
   context->tuning_ = std::move(facts.tuning);
   context->local_packages_ = std::move(facts.local_packages);
+  context->package_groups_ = PackageGroups(context->local_packages_);
   Transport& local = context->communicator_.local().transport();
   if (local.size() == 1) return context;
 

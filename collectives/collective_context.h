@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "collectives/cost_model.h"
+#include "collectives/shared/package_groups.h"
 #include "collectives/shared/registered_memory.h"
 #include "collectives/tuning_file.h"
 #include "core/base/clock.h"
@@ -56,6 +57,8 @@ class CollectiveContext {
   /// By local rank: its package (socket), counted from 0; all 0 where there is one. Equal on the
   /// ranks of a host.
   [[nodiscard]] const std::vector<int>& local_packages() const { return local_packages_; }
+  /// The same by package.
+  [[nodiscard]] const PackageGroups& package_groups() const { return package_groups_; }
   /// At least `size_bytes` of private scratch, 64-byte aligned, contents undefined; valid until the
   /// next call.
   [[nodiscard]] std::byte* Scratch(std::size_t size_bytes) { return scratch_.Get(size_bytes); }
@@ -76,6 +79,7 @@ class CollectiveContext {
   CostModel costs_;
   std::optional<Tuning> tuning_;
   std::vector<int> local_packages_;
+  PackageGroups package_groups_;
   std::unique_ptr<SharedChannel> channel_;
   RegisteredMemory registered_;
   ScratchMemory scratch_;

@@ -36,6 +36,15 @@ void ReduceToAll(ReduceOp op, DataType dtype, std::span<const void* const> input
   BestReduceKernels().kernels[static_cast<int>(dtype)][kIndexOfOp[static_cast<int>(op)]](call);
 }
 
+void ReduceOne(ReduceOp op, DataType dtype, const void* input, void* output, std::int64_t count,
+               const Scaling& scaling) {
+  if (scaling.prescale == 1 && scaling.postscale == 1) {
+    Scale(dtype, input, output, count, 1);
+  } else {
+    Reduce(op, dtype, std::array{input}, output, count, scaling);
+  }
+}
+
 void Scale(DataType dtype, const void* input, void* output, std::int64_t count, double factor) {
   if (factor == 1) {
     if (input == output || count == 0) return;

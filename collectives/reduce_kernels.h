@@ -43,6 +43,10 @@ void ReduceToAll(ReduceOp op, DataType dtype, std::span<const void* const> input
                  std::span<void* const> outputs, std::int64_t count, const Scaling& scaling,
                  bool streams);
 
+/// Reduce of one input: a plain copy where nothing is scaled. `input` may equal `output`.
+void ReduceOne(ReduceOp op, DataType dtype, const void* input, void* output, std::int64_t count,
+               const Scaling& scaling);
+
 /// output[i] = factor * input[i] for floating-point types; a plain copy when factor is 1.
 /// `input` may equal `output`.
 void Scale(DataType dtype, const void* input, void* output, std::int64_t count, double factor);

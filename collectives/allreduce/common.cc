@@ -3,6 +3,7 @@
 #include <array>
 
 #include "collectives/allreduce/pieces.h"
+#include "collectives/check_scaling.h"
 #include "core/base/strcat.h"
 
 namespace ronde {
@@ -15,13 +16,7 @@ Status CheckArguments(const AllreduceArguments& arguments) {
     return Status::InvalidArgument(StrCat("allreduce: operator ", Name(arguments.op),
                                           " needs whole tensors; its algorithm has its name"));
   }
-  const bool scales = arguments.prescale != 1 || arguments.postscale != 1;
-  if (scales && !IsFloatingPoint(arguments.dtype)) {
-    return Status::InvalidArgument(StrCat("allreduce: prescale ", arguments.prescale,
-                                          " and postscale ", arguments.postscale, " need a ",
-                                          "floating-point type, got ", Name(arguments.dtype)));
-  }
-  return Status::Ok();
+  return CheckScaling("allreduce", arguments.dtype, arguments.prescale, arguments.postscale);
 }
 
 void FinishResult(const AllreduceArguments& arguments, void* data, std::int64_t count,
@@ -37,11 +32,9 @@ bool SharesMemory(CollectiveContext& context) {
 
 void ReduceAlone(const AllreduceArguments& arguments) {
   const Scaling scaling = ScalingFor(arguments, 1);
-  const bool copies = scaling.prescale == 1 && scaling.postscale == 1;
   const auto reduce = [&](const void* input, void* output, std::size_t, std::size_t size_bytes) {
     const auto count = static_cast<std::int64_t>(size_bytes / SizeOf(arguments.dtype));
-    if (copies) return Scale(arguments.dtype, input, output, count, 1);
-    Reduce(arguments.op, arguments.dtype, std::array{input}, output, count, scaling);
+    ReduceOne(arguments.op, arguments.dtype, input, output, count, scaling);
   };
   Pieces(arguments).ForEach(0, SizeBytes(arguments), reduce);
 }

@@ -7,7 +7,6 @@
 #include "collectives/allreduce/common.h"
 #include "collectives/cost_model.h"
 #include "collectives/shared/one_host.h"
-#include "collectives/shared/package_groups.h"
 #include "collectives/shared/shared_channel.h"
 
 namespace ronde {
@@ -35,7 +34,7 @@ class PushByPackage final : public AllreduceAlgorithm {
   bool Supports(CollectiveContext& context, const AllreduceArguments& arguments) const override {
     return arguments.input_place.registered() && arguments.output_place.registered() &&
            SizeOf(arguments.dtype) != 2 && SharesMemory(context) &&
-           PackageGroups(context.local_packages()).in_tree_order();
+           context.package_groups().in_tree_order();
   }
   std::string_view Needs() const override {
     return "input and output in registered memory, no 16-bit type, all ranks on one host that "
@@ -50,7 +49,7 @@ class PushByPackage final : public AllreduceAlgorithm {
 };
 
 double PushByPackage::Cost(CollectiveContext& context, const AllreduceArguments& arguments) const {
-  const PackageGroups groups(context.local_packages());
+  const PackageGroups& groups = context.package_groups();
   const LinkCost& link = context.costs().registered;
   const double members = groups.ranks_per_package();
   const auto bytes = static_cast<double>(SizeBytes(arguments));
@@ -68,7 +67,7 @@ class PackageCall {
       : arguments_(arguments),
         inputs_(inputs),
         outputs_(outputs),
-        groups_(context.local_packages()),
+        groups_(context.package_groups()),
         scaling_(ScalingFor(arguments, context.size())),
         rank_(context.rank()) {
     for (int package = 0; package < groups_.packages(); ++package) {
@@ -133,7 +132,7 @@ class PackageCall {
   const AllreduceArguments& arguments_;
   const RegisteredBuffer& inputs_;
   const RegisteredBuffer& outputs_;
-  PackageGroups groups_;
+  const PackageGroups& groups_;
   Scaling scaling_;
   int rank_;
   int package_ = 0;

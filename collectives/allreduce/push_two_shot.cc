@@ -4,7 +4,6 @@
 
 #include "collectives/allreduce/common.h"
 #include "collectives/cost_model.h"
-#include "collectives/shared/package_groups.h"
 #include "collectives/shared/shared_channel.h"
 #include "collectives/shared/stream_copy.h"
 
@@ -39,7 +38,7 @@ class PushTwoShot final : public AllreduceAlgorithm {
     const LinkCost& link = context.costs().registered;
     const double ranks = context.size();
     const auto bytes = static_cast<double>(SizeBytes(arguments));
-    const PackageGroups groups(context.local_packages());
+    const PackageGroups& groups = context.package_groups();
     const double crossing =
         groups.even() ? 2 * bytes * (ranks - groups.ranks_per_package()) / ranks : 0;
     return 2 * link.alpha_us + bytes * (2 * link.beta_us + (ranks - 1) / ranks * link.gamma_us) +
@@ -50,20 +49,6 @@ class PushTwoShot final : public AllreduceAlgorithm {
  private:
   ReductionOrder DeclaredOrder() const override { return ReductionOrder::kTree; }
 };
-
-// What a rank reduces: whole lines of the outputs, but for the ends of the buffer, so that they can
-// be written past the cache and no two ranks write to one line.
-ByteRange ShardOf(const AllreduceArguments& arguments, int rank, int ranks) {
-  const std::size_t total = SizeBytes(arguments);
-  const std::size_t skew = static_cast<std::size_t>(arguments.output_place.offset) % kLineBytes;
-  const std::size_t unit = static_cast<std::size_t>(ranks) * kLineBytes;
-  const std::size_t shard_bytes = (total + skew + unit - 1) / unit * kLineBytes;
-  const auto boundary = [&](int number) {
-    const std::size_t lines = static_cast<std::size_t>(number) * shard_bytes;
-    return std::min(total, lines > skew ? lines - skew : 0);
-  };
-  return {boundary(rank), boundary(rank + 1)};
-}
 
 // One rank's part of a call.
 struct Shard {
@@ -96,7 +81,9 @@ Status PushTwoShot::Run(CollectiveContext& context, const AllreduceArguments& ar
                          RegisteredBuffer::Find(context, arguments.output_place, "allreduce"));
   const int ranks = context.size();
   Shard shard = {arguments, inputs, outputs, context.rank(), ranks, PointerScratch(context)};
-  const auto [begin, end] = ShardOf(arguments, context.rank(), ranks);
+  // Whole lines of the outputs, but for the ends of the buffer.
+  const std::size_t skew = static_cast<std::size_t>(arguments.output_place.offset) % kLineBytes;
+  const auto [begin, end] = ShareOf(SizeBytes(arguments), context.rank(), ranks, skew);
   // Inputs and outputs that do not fit into the cache: outputs are written past it, or each line
   // would be fetched only to be overwritten. In place it was just read. Each rank's own choice.
   const bool streams =
@@ -107,9 +94,8 @@ Status PushTwoShot::Run(CollectiveContext& context, const AllreduceArguments& ar
 
   // All inputs are complete, and nobody still reads what will be overwritten.
   RONDE_RETURN_IF_ERROR(channel.Step(deadline));
-  const auto place = begin + static_cast<std::size_t>(arguments.output_place.offset);
   const std::size_t whole_lines =
-      std::min(end, begin + (kLineBytes - place % kLineBytes) % kLineBytes);
+      std::min(end, begin + (kLineBytes - (skew + begin) % kLineBytes) % kLineBytes);
   if (begin < whole_lines) shard.ReduceAndPush(begin, whole_lines, /*streams=*/false);
   if (whole_lines < end) shard.ReduceAndPush(whole_lines, end, streams);
   if (streams) EndStream();

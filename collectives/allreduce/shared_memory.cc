@@ -80,7 +80,7 @@ struct Call {
   Scaling scaling;
   Deadline deadline;
   PointerScratch pointers;
-  bool streams;  // outputs are written past the cache
+  bool streams;  // what is copied out is written past the cache
 
   // Reduces what lies in [begin, begin + size_bytes) into the outputs; `shown(rank)` is what the
   // others show of that range. Its own input comes from where it lies: what is private needs not
@@ -100,7 +100,7 @@ struct Call {
           ReduceToAll(arguments.op, arguments.dtype, operands,
                       returns ? results : results.subspan(channel.rank(), 1),
                       static_cast<std::int64_t>(size / SizeOf(arguments.dtype)), scaling,
-                      streams && !returns);
+                      /*streams=*/false);
         });
   }
 };

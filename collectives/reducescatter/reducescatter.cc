@@ -1,7 +1,6 @@
 #include "collectives/reducescatter/reducescatter.h"
 
-#include <array>
-
+#include "collectives/check_scaling.h"
 #include "collectives/reducescatter/forms.h"
 #include "collectives/shared/one_host.h"
 #include "collectives/shared/peer_places.h"
@@ -18,13 +17,8 @@ struct Form {
 Status Copy(CollectiveContext&, const ReducescatterArguments& arguments) {
   const std::int64_t count = arguments.rank_counts[0];
   if (count == 0) return Status::Ok();
-  const Scaling scaling = ScalingFor(arguments, 1);
-  if (scaling.prescale == 1 && scaling.postscale == 1) {
-    Scale(arguments.dtype, arguments.input, arguments.output, count, 1);
-  } else {
-    Reduce(arguments.op, arguments.dtype, std::array{arguments.input}, arguments.output, count,
-           scaling);
-  }
+  ReduceOne(arguments.op, arguments.dtype, arguments.input, arguments.output, count,
+            ScalingFor(arguments, 1));
   return Status::Ok();
 }
 
@@ -48,13 +42,7 @@ Status CheckReduction(const ReducescatterArguments& arguments) {
                                           " works on whole tensors, which cannot be scattered; use "
                                           "allreduce"));
   }
-  const bool scales = arguments.prescale != 1 || arguments.postscale != 1;
-  if (scales && !IsFloatingPoint(arguments.dtype)) {
-    return Status::InvalidArgument(StrCat("reducescatter: prescale ", arguments.prescale,
-                                          " and postscale ", arguments.postscale, " need a ",
-                                          "floating-point type, got ", Name(arguments.dtype)));
-  }
-  return Status::Ok();
+  return CheckScaling("reducescatter", arguments.dtype, arguments.prescale, arguments.postscale);
 }
 
 }  // namespace

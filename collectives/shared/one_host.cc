@@ -16,12 +16,15 @@ PointerScratch::PointerScratch(CollectiveContext& context)
     : PointerScratch(context.Scratch(SizeFor(static_cast<std::size_t>(context.size()))),
                      static_cast<std::size_t>(context.size())) {}
 
-ByteRange ShareOf(std::size_t total, int rank, int ranks) {
+ByteRange ShareOf(std::size_t total, int rank, int ranks, std::size_t skew) {
   constexpr std::size_t kLineBytes = 64;
   const std::size_t unit = static_cast<std::size_t>(ranks) * kLineBytes;
-  const std::size_t share = (total + unit - 1) / unit * kLineBytes;
-  const std::size_t begin = std::min(total, static_cast<std::size_t>(rank) * share);
-  return {begin, std::min(total, begin + share)};
+  const std::size_t share = (total + skew + unit - 1) / unit * kLineBytes;
+  const auto boundary = [&](int number) {
+    const std::size_t lines = static_cast<std::size_t>(number) * share;
+    return std::min(total, lines > skew ? lines - skew : 0);
+  };
+  return {boundary(rank), boundary(rank + 1)};
 }
 
 bool WorthSecondStep(CollectiveContext& context, std::size_t size_bytes) {

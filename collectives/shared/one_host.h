@@ -46,8 +46,8 @@ struct ByteRange {
 };
 
 /// The part of `total` bytes that `rank` takes on: whole cache lines, so that no two ranks write to
-/// one, in equal numbers but for the last ranks.
-[[nodiscard]] ByteRange ShareOf(std::size_t total, int rank, int ranks);
+/// one, in equal numbers but for the last ranks. `skew`: how far into a line the buffer begins.
+[[nodiscard]] ByteRange ShareOf(std::size_t total, int rank, int ranks, std::size_t skew = 0);
 
 /// Whether a form that works where `size_bytes` lie in registered memory is the faster one: it
 /// takes a second step, but a form that goes through slots copies the bytes once more. Equal on all

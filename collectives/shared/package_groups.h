@@ -8,6 +8,7 @@ namespace ronde {
 /// The ranks of one host by package (socket), in ascending order of both.
 class PackageGroups {
  public:
+  PackageGroups() = default;
   /// `packages`: by local rank, see CollectiveContext::local_packages().
   explicit PackageGroups(std::span<const int> packages);
 

@@ -3,14 +3,13 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstring>
 #include <new>
 #include <string>
 
 #include "collectives/shared/pause.h"
-#include "collectives/tags.h"
+#include "collectives/shared/set_up_exchange.h"
 #include "core/base/strcat.h"
 #include "core/comm/futex.h"
 
@@ -31,24 +30,6 @@ struct Introduction {
   std::int64_t world_rank = 0;
   std::uint64_t slot_bytes = 0;
 };
-
-// An allgather through local rank 0; set-up only.
-Status Introduce(Transport& local, std::vector<Introduction>* all, const Deadline& deadline) {
-  const auto one = [all](int rank) { return std::span(*all).subspan(rank, 1); };
-  const int rank = local.rank();
-  if (rank != 0) {
-    RONDE_RETURN_IF_ERROR(local.Send(0, kSetUpTag, std::as_bytes(one(rank)), deadline));
-    return local.Receive(0, kSetUpTag, std::as_writable_bytes(std::span(*all)), deadline);
-  }
-  for (int peer = 1; peer < local.size(); ++peer) {
-    RONDE_RETURN_IF_ERROR(
-        local.Receive(peer, kSetUpTag, std::as_writable_bytes(one(peer)), deadline));
-  }
-  for (int peer = 1; peer < local.size(); ++peer) {
-    RONDE_RETURN_IF_ERROR(local.Send(peer, kSetUpTag, std::as_bytes(std::span(*all)), deadline));
-  }
-  return Status::Ok();
-}
 
 }  // namespace
 
@@ -75,7 +56,7 @@ Result<std::unique_ptr<SharedChannel>> SharedChannel::Create(Transport& local,
   static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
   std::vector<Introduction> all(static_cast<std::size_t>(local.size()));
   all[local.rank()] = {options.world_rank, RoundUp(options.slot_bytes, 64)};
-  RONDE_RETURN_IF_ERROR(Introduce(local, &all, deadline));
+  RONDE_RETURN_IF_ERROR(ExchangeRecords(local, &all, deadline));
   std::vector<int> world_ranks;
   for (const Introduction& rank : all) world_ranks.push_back(static_cast<int>(rank.world_rank));
   const auto slot_bytes = static_cast<std::size_t>(all.front().slot_bytes);
