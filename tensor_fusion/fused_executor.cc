@@ -204,6 +204,11 @@ Status FusedExecutor::RunAlone(ReadyOperation& operation) {
       return blocks_.ReduceAndScatter(operation);
     case OperationKind::kAlltoall:
       return blocks_.Exchange(operation);
+    case OperationKind::kJoin:
+      return Status::Ok();
+    case OperationKind::kAddProcessSet:
+    case OperationKind::kRemoveProcessSet:
+      break;
   }
   return Status::Internal(
       StrCat("operation '", request.name, "' is of unknown kind ", static_cast<int>(request.kind)));

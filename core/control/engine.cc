@@ -7,8 +7,9 @@
 
 namespace ronde {
 
-Engine::Engine(Transport& transport, Executor& executor, const Config& config, const Clock& clock)
-    : impl_(std::make_unique<Impl>(transport, executor, config, clock)) {}
+Engine::Engine(Transport& transport, Executor& executor, const Config& config, const Clock& clock,
+               EngineObserver* observer)
+    : impl_(std::make_unique<Impl>(transport, executor, config, clock, observer)) {}
 
 Engine::~Engine() { (void)impl_->Shutdown(); }
 
@@ -36,14 +37,16 @@ Status Engine::status() const { return impl_->status(); }
 EngineCounters Engine::counters() const { return impl_->counters(); }
 
 Engine::Impl::Impl(Transport& transport, Executor& executor, const Config& config,
-                   const Clock& clock)
+                   const Clock& clock, EngineObserver* observer)
     : transport_(transport),
       executor_(executor),
       clock_(clock),
+      observer_(observer),
       rank_(transport.rank()),
       size_(transport.size()),
       timeout_s_(config.GetReal(Setting::kTimeoutS)),
       queue_(rank_, clock) {
+  executor_.Observe(observer_);
   if (rank_ == 0) coordinator_.emplace(size_, config, clock);
   if (alone()) return;
   thread_ = std::thread([this] { Run(); });
@@ -58,6 +61,7 @@ Handle Engine::Impl::Enqueue(TensorEntry entry) {
     if (status.ok()) operations_.fetch_add(1, std::memory_order_relaxed);
   });
   const Handle handle = entry.handle;
+  if (observer_ != nullptr) observer_->OnSubmitted(entry.request, clock_.NowNs());
   const Result<bool> first = queue_.Add(std::move(entry));
   if (!first.ok()) return Handle::Completed(first.status());
   // Alone, always: the operation must not be left to another caller, whose callbacks would then run

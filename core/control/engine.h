@@ -33,8 +33,10 @@ struct EngineCounters {
 /// Thread rule: public methods are thread-safe.
 class Engine {
  public:
-  /// Starts the thread. Everything passed by reference must outlive the engine.
-  Engine(Transport& transport, Executor& executor, const Config& config, const Clock& clock);
+  /// Starts the thread. Everything passed by reference must outlive the engine, and `observer`,
+  /// which may be null, too.
+  Engine(Transport& transport, Executor& executor, const Config& config, const Clock& clock,
+         EngineObserver* observer = nullptr);
   /// Shuts down if that has not been done.
   ~Engine();
   Engine(const Engine&) = delete;

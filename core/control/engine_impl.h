@@ -21,7 +21,8 @@ namespace ronde {
 /// started.
 class Engine::Impl {
  public:
-  Impl(Transport& transport, Executor& executor, const Config& config, const Clock& clock);
+  Impl(Transport& transport, Executor& executor, const Config& config, const Clock& clock,
+       EngineObserver* observer);
 
   // --- Any thread.
   /// `entry` has everything but its handle.
@@ -63,7 +64,8 @@ class Engine::Impl {
   Transport& transport_;
   Executor& executor_;
   const Clock& clock_;
-  const int rank_;  // copies: the transport belongs to the engine thread
+  EngineObserver* const observer_;  // may be null
+  const int rank_;                  // copies: the transport belongs to the engine thread
   const int size_;
   const double timeout_s_;
   TensorQueue queue_;

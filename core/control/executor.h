@@ -8,6 +8,8 @@
 #include "core/base/tensor_view.h"
 #include "core/control/handle.h"
 #include "core/control/message.h"
+#include "core/control/observer.h"
+#include "core/control/tunables.h"
 
 namespace ronde {
 
@@ -42,7 +44,14 @@ class Executor {
   /// Runs `operations` in their order, which is the same on all ranks, completing each entry's
   /// handle as soon as its data is there. Operations with an error never reach the executor.
   /// A failure leaves the data plane unusable: the engine latches it and aborts the job.
+  /// Operations of a process set reach its members only.
   virtual Status Execute(std::vector<ReadyOperation> operations) = 0;
+
+  /// What is in force, and what is to be from the next Execute on; the same call on all ranks.
+  [[nodiscard]] virtual Tunables tunables() const { return {}; }
+  virtual void Apply(const Tunables& /*tunables*/) {}
+  /// Tells `observer` of batches and phases from now on; null stops it. Before the first Execute.
+  virtual void Observe(EngineObserver* /*observer*/) {}
 };
 
 }  // namespace ronde

@@ -23,6 +23,10 @@ struct OperationResult {
   std::vector<std::int64_t> rank_extents;
   /// Allocation: the registered memory.
   std::shared_ptr<std::byte> memory;
+  /// Join: the rank that came last.
+  int last_joined = -1;
+  /// A new process set: its number.
+  int process_set = 0;
 };
 
 /// The caller's future of one operation. Copies share one state (shared_ptr: the engine completes

@@ -16,8 +16,17 @@ using flatbuffers::FlatBufferBuilder;
 using flatbuffers::Offset;
 
 constexpr std::array<std::string_view, kOperationKindCount> kKindNames = {
-    "allreduce",     "broadcast",  "allgather",     "barrier",
-    "model average", "allocation", "reducescatter", "alltoall"};
+    "allreduce",
+    "broadcast",
+    "allgather",
+    "barrier",
+    "model average",
+    "allocation",
+    "reducescatter",
+    "alltoall",
+    "join",
+    "new process set",
+    "removal of a process set"};
 
 Offset<wire::Request> Pack(FlatBufferBuilder& builder, const Request& request) {
   const auto name = builder.CreateString(request.name);
@@ -26,17 +35,19 @@ Offset<wire::Request> Pack(FlatBufferBuilder& builder, const Request& request) {
   const auto group = request.group_counts.empty() ? 0 : builder.CreateVector(request.group_counts);
   const auto splits = request.splits.empty() ? 0 : builder.CreateVector(request.splits);
   const auto objection = request.objection.empty() ? 0 : builder.CreateString(request.objection);
+  const auto group_name = request.group.empty() ? 0 : builder.CreateString(request.group);
+  const auto members = request.members.empty() ? 0 : builder.CreateVector(request.members);
   const wire::Window window(request.window.period, request.window.origin, request.window.step);
   // The same: absent for buffers in ordinary memory.
   const wire::Place input(request.input_place.block, request.input_place.offset);
   const wire::Place output(request.output_place.block, request.output_place.offset);
-  return wire::CreateRequest(builder, static_cast<std::uint8_t>(request.kind), name,
-                             static_cast<std::uint8_t>(request.dtype),
-                             static_cast<std::uint8_t>(request.op), shape, request.root,
-                             request.prescale, request.postscale, &window, group,
-                             request.input_place.registered() ? &input : nullptr,
-                             request.output_place.registered() ? &output : nullptr, splits,
-                             request.into_output, objection);
+  return wire::CreateRequest(
+      builder, static_cast<std::uint8_t>(request.kind), name,
+      static_cast<std::uint8_t>(request.dtype), static_cast<std::uint8_t>(request.op), shape,
+      request.root, request.prescale, request.postscale, &window, group,
+      request.input_place.registered() ? &input : nullptr,
+      request.output_place.registered() ? &output : nullptr, splits, request.into_output, objection,
+      request.process_set, group_name, request.group_size, members);
 }
 
 Offset<wire::Response> Pack(FlatBufferBuilder& builder, const Response& response) {
@@ -78,6 +89,10 @@ Status CheckFields(const Request& request) {
   std::string_view misplaced;
   if (!request.splits.empty() && request.kind != OperationKind::kAlltoall) misplaced = "splits";
   if (request.into_output && request.kind != OperationKind::kAllgather) misplaced = "into_output";
+  if (!request.members.empty() && request.kind != OperationKind::kAddProcessSet) {
+    misplaced = "members";
+  }
+  if (request.group.empty() != (request.group_size == 0)) misplaced = "group_size";
   if (misplaced.empty()) return Status::Ok();
   return Status::InvalidArgument(StrCat("tensor '", request.name, "': field ", misplaced,
                                         " does not belong to ", Name(request.kind)));

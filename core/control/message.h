@@ -22,6 +22,9 @@ enum class OperationKind : std::uint8_t {
   kAllocate = 5,  ///< registered memory of shape [bytes]
   kReducescatter = 6,
   kAlltoall = 7,
+  kJoin = 8,              ///< this rank has no more data; zeros stand for it until all have joined
+  kAddProcessSet = 9,     ///< of `members`; the response's process_set is its number
+  kRemoveProcessSet = 10  ///< `process_set`
 };
 [[nodiscard]] std::string_view Name(OperationKind kind);
 
@@ -34,10 +37,21 @@ struct AverageWindow {
   friend bool operator==(const AverageWindow&, const AverageWindow&) = default;
 };
 
-/// What one rank asks for. `name` identifies the operation on all ranks.
+/// The process set that every rank belongs to; others are numbered from 1, as they are added.
+inline constexpr int kWorld = 0;
+
+/// What one rank asks for. `process_set` and `name` identify the operation on all ranks; roots,
+/// splits and the rows of a result count the ranks of the set.
 struct Request {
   OperationKind kind = OperationKind::kAllreduce;
   std::string name;
+  int process_set = kWorld;
+  /// All or nothing: this operation is one of `group_size` of the same `group`, none of which runs
+  /// before all of them can, and which fail together. No group where empty.
+  std::string group;
+  int group_size = 0;
+  /// A new process set: its world ranks, ascending.
+  std::vector<std::int64_t> members;
   DataType dtype = DataType::kFloat32;
   ReduceOp op = ReduceOp::kSum;
   Shape shape;

@@ -48,6 +48,10 @@ Result<Request> Unpack(const wire::Request& from) {
   request.splits = ReadVector(from.splits());
   request.into_output = from.into_output();
   if (from.objection() != nullptr) request.objection = from.objection()->str();
+  request.process_set = from.process_set();
+  if (from.group() != nullptr) request.group = from.group()->str();
+  request.group_size = from.group_size();
+  request.members = ReadVector(from.members());
   request.input_place = ReadPlace(from.input_place());
   request.output_place = ReadPlace(from.output_place());
   request.root = from.root();

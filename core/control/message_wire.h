@@ -7,8 +7,8 @@
 namespace ronde {
 
 /// Shared by the writer (message.cc) and the reader (message_decode.cc) of the wire format.
-inline constexpr std::uint16_t kWireVersion = 3;
-inline constexpr int kOperationKindCount = static_cast<int>(OperationKind::kAlltoall) + 1;
+inline constexpr std::uint16_t kWireVersion = 4;
+inline constexpr int kOperationKindCount = static_cast<int>(OperationKind::kRemoveProcessSet) + 1;
 inline constexpr int kStatusCodeCount = static_cast<int>(StatusCode::kInternal) + 1;
 
 }  // namespace ronde
