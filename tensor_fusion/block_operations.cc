@@ -71,7 +71,7 @@ Result<bool> BlockOperations::HasMemoryFor(const Extents& result_bytes,
       std::find_if(missing.begin(), missing.end(), [](double bytes) { return bytes > 0; }) -
       missing.begin());
   if (rank == size()) return true;
-  const Request& request = operation.response.request;
+  const Request& request = operation.response->request;
   operation.entry.handle.Complete(Status::Unavailable(
       StrCat(Name(request.kind), " '", request.name, "': the results of the ranks on the host of ",
              "rank ", rank, " need ", static_cast<std::int64_t>(missing[rank] / 1024 / 1024) + 1,
@@ -81,8 +81,8 @@ Result<bool> BlockOperations::HasMemoryFor(const Extents& result_bytes,
 }
 
 Status BlockOperations::Gather(ReadyOperation& operation) {
-  const Request& request = operation.response.request;
-  const Extents& extents = operation.response.rank_extents;
+  const Request& request = operation.response->request;
+  const Extents& extents = operation.response->rank_extents;
   if (request.shape.empty() || extents.size() != size() || extents[rank()] != request.shape[0]) {
     return Unfit(request, extents, size());
   }
@@ -111,7 +111,7 @@ Status BlockOperations::Gather(ReadyOperation& operation) {
 }
 
 Status BlockOperations::ReduceAndScatter(const ReadyOperation& operation) {
-  const Request& request = operation.response.request;
+  const Request& request = operation.response->request;
   if (request.shape.empty()) return Unfit(request, {}, size());
   const std::int64_t row_elements = RowElements(request.shape);
   blocks_.clear();
@@ -131,8 +131,8 @@ Status BlockOperations::ReduceAndScatter(const ReadyOperation& operation) {
 }
 
 Status BlockOperations::Exchange(ReadyOperation& operation) {
-  const Request& request = operation.response.request;
-  const Extents& extents = operation.response.rank_extents;
+  const Request& request = operation.response->request;
+  const Extents& extents = operation.response->rank_extents;
   const std::size_t ranks = size();
   if (request.shape.empty() || extents.size() != ranks * ranks) {
     return Unfit(request, extents, ranks);

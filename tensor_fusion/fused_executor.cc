@@ -57,7 +57,7 @@ FusedExecutor::FusedExecutor(CollectiveContext& context, Selector selector,
       planner_(threshold_bytes_),
       blocks_(context) {}
 
-Status FusedExecutor::Execute(std::vector<ReadyOperation> operations) {
+Status FusedExecutor::Execute(std::span<ReadyOperation> operations) {
   for (const FusionBatch& batch : planner_.Plan(operations)) {
     if (const Status status = RunBatch(operations, batch); !status.ok()) {
       context_.registered().Detach();
@@ -73,13 +73,13 @@ Status FusedExecutor::Execute(std::vector<ReadyOperation> operations) {
 
 Status FusedExecutor::RunBatch(std::span<ReadyOperation> operations, const FusionBatch& batch) {
   ReadyOperation& first = operations[batch.members.front()];
-  const bool alone = batch.members.size() == 1 && first.response.request.group_counts.empty();
+  const bool alone = batch.members.size() == 1 && first.response->request.group_counts.empty();
   return alone ? RunAlone(first) : RunFused(operations, batch);
 }
 
 void FusedExecutor::AppendTensors(const ReadyOperation& operation) {
   const TensorEntry& entry = operation.entry;
-  const Request& request = operation.response.request;
+  const Request& request = operation.response->request;
   if (request.group_counts.empty()) {
     tensors_.push_back({entry.input.data, entry.output.data, entry.input.size_bytes(),
                         entry.output.padding_bytes});
@@ -96,7 +96,7 @@ void FusedExecutor::AppendTensors(const ReadyOperation& operation) {
 Status FusedExecutor::RunFused(std::span<ReadyOperation> operations, const FusionBatch& batch) {
   tensors_.clear();
   for (const std::uint32_t member : batch.members) AppendTensors(operations[member]);
-  const Request& request = operations[batch.members.front()].response.request;
+  const Request& request = operations[batch.members.front()].response->request;
   if (!IsElementwise(request.op)) return RunOneByOne(request);
   if (batch.members.size() == 1 && request.output_place.registered()) {
     return RunWhereItLies(request);
@@ -178,7 +178,7 @@ void FusedExecutor::SetPieces(std::span<const PackedTensor> tensors) {
 }
 
 Status FusedExecutor::RunAlone(ReadyOperation& operation) {
-  const Request& request = operation.response.request;
+  const Request& request = operation.response->request;
   const TensorEntry& entry = operation.entry;
   switch (request.kind) {
     case OperationKind::kAllreduce: {
@@ -215,7 +215,7 @@ Status FusedExecutor::RunAlone(ReadyOperation& operation) {
 }
 
 Status FusedExecutor::Allocate(ReadyOperation& operation) {
-  const auto size_bytes = static_cast<std::size_t>(operation.response.request.shape[0]);
+  const auto size_bytes = static_cast<std::size_t>(operation.response->request.shape[0]);
   RONDE_ASSIGN_OR_RETURN(operation.entry.handle.mutable_result().memory,
                          context_.registered().Allocate(context_.communicator().local().transport(),
                                                         size_bytes, context_.NewDeadline()));
@@ -223,7 +223,7 @@ Status FusedExecutor::Allocate(ReadyOperation& operation) {
 }
 
 Status FusedExecutor::AverageModel(const ReadyOperation& operation) {
-  const Request& request = operation.response.request;
+  const Request& request = operation.response->request;
   void* parameters = operation.entry.output.data;
   if (SizeOf(request.dtype) == 2) {
     return AverageWidened(request, static_cast<std::byte*>(parameters));

@@ -28,7 +28,7 @@ class FusedExecutor final : public Executor {
   /// `context` must outlive the executor.
   FusedExecutor(CollectiveContext& context, Selector selector, std::size_t fusion_threshold_bytes);
 
-  Status Execute(std::vector<ReadyOperation> operations) override;
+  Status Execute(std::span<ReadyOperation> operations) override;
 
   /// Bytes that left this rank for its peers, up to the last completed operation. Thread-safe.
   [[nodiscard]] std::uint64_t bytes_on_wire() const {

@@ -44,7 +44,7 @@ std::span<const FusionBatch> FusionPlanner::Plan(std::span<const ReadyOperation>
     const std::uint32_t draft = DraftFor(operations, i);
     draft_of_[i] = draft;
     ++drafts_[draft].count;
-    drafts_[draft].packed_bytes += PackedBytes(operations[i].response.request);
+    drafts_[draft].packed_bytes += PackedBytes(operations[i].response->request);
   }
 
   std::uint32_t begin = 0;
@@ -61,7 +61,7 @@ std::span<const FusionBatch> FusionPlanner::Plan(std::span<const ReadyOperation>
 
 std::uint32_t FusionPlanner::DraftFor(std::span<const ReadyOperation> operations,
                                       std::uint32_t position) {
-  const Request& request = operations[position].response.request;
+  const Request& request = operations[position].response->request;
   const std::size_t size_bytes = PayloadBytes(request);
   if (request.kind != OperationKind::kAllreduce || !IsElementwise(request.op) ||
       size_bytes > threshold_bytes_ || RunsInPlaceOfMemory(request)) {
@@ -69,7 +69,7 @@ std::uint32_t FusionPlanner::DraftFor(std::span<const ReadyOperation> operations
   }
   for (std::uint32_t& open : open_) {
     const Draft& draft = drafts_[open];
-    if (!SameKind(operations[draft.first].response.request, request)) continue;
+    if (!SameKind(operations[draft.first].response->request, request)) continue;
     if (draft.packed_bytes + size_bytes > threshold_bytes_) open = NewDraft(position);
     return open;
   }

@@ -130,12 +130,11 @@ Result<std::vector<ReadyOperation>> Engine::Impl::Match(const ResponseList& list
       return Status::Internal(StrCat("rank 0 answered tensor '", response.request.name,
                                      "', which this rank has not submitted"));
     }
-    ReadyOperation& operation = operations.emplace_back();
-    operation.response = response;
+    auto agreed = std::make_shared<Response>(response);
     // This rank's own, where ranks may differ.
-    operation.response.request.shape = entry->request.shape;
-    operation.response.request.splits = entry->request.splits;
-    operation.entry = *std::move(entry);
+    agreed->request.shape = entry->request.shape;
+    agreed->request.splits = entry->request.splits;
+    operations.emplace_back(std::move(agreed), *std::move(entry));
   }
   return operations;
 }
@@ -152,7 +151,7 @@ Status Engine::Impl::Execute(std::vector<ReadyOperation> operations) {
   response_lists_.fetch_add(1, std::memory_order_relaxed);
   RONDE_RETURN_IF_ERROR(BeginExecuting());
   const std::int64_t start_ns = clock_.NowNs();
-  const Status status = executor_.Execute(std::move(operations));
+  const Status status = executor_.Execute(operations);
   EndExecuting();
   last_progress_ns_ = clock_.NowNs();
   execute_ns_.fetch_add(last_progress_ns_ - start_ns, std::memory_order_relaxed);

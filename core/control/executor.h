@@ -2,6 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "core/base/status.h"
@@ -32,7 +35,12 @@ struct TensorEntry {
 
 /// An agreed operation together with this rank's part of it.
 struct ReadyOperation {
-  Response response;
+  ReadyOperation() : response(std::make_shared<Response>()) {}
+  ReadyOperation(std::shared_ptr<Response> response_in, TensorEntry entry_in)
+      : response(std::move(response_in)), entry(std::move(entry_in)) {}
+
+  /// Shape and splits are this rank's own. Shared with the response cache: not to be changed.
+  std::shared_ptr<Response> response;
   TensorEntry entry;
 };
 
@@ -45,7 +53,7 @@ class Executor {
   /// handle as soon as its data is there. Operations with an error never reach the executor.
   /// A failure leaves the data plane unusable: the engine latches it and aborts the job.
   /// Operations of a process set reach its members only.
-  virtual Status Execute(std::vector<ReadyOperation> operations) = 0;
+  virtual Status Execute(std::span<ReadyOperation> operations) = 0;
 
   /// What is in force, and what is to be from the next Execute on; the same call on all ranks.
   [[nodiscard]] virtual Tunables tunables() const { return {}; }

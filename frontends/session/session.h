@@ -13,6 +13,7 @@
 #include "core/comm/transport.h"
 #include "core/control/block_shape.h"
 #include "core/control/handle.h"
+#include "core/control/message.h"
 
 namespace ronde {
 
@@ -30,6 +31,7 @@ struct AllreduceOptions {
   ReduceOp op = ReduceOp::kAverage;
   double prescale = 1;
   double postscale = 1;
+  int process_set = kWorld;
 };
 
 /// What a session has done since its start, on this rank; cumulative.
@@ -47,6 +49,10 @@ struct SessionCounters {
 ///
 /// All buffers are lent until the returned handle completes. Names pair operations across ranks:
 /// ranks may submit different names in different orders. Errors arrive through the handle.
+///
+/// Every operation may be one of a process set, whose ranks alone submit it: names, roots, splits,
+/// and the rows of results then count the ranks of the set, and averages divide by its size.
+/// A set that does not exist, or that this rank is not in, is kInvalidArgument here alone.
 class Session {
  public:
   /// Under an MPI or PMIx launcher: over MPI. Started bare: one rank in process, MPI untouched.
@@ -78,40 +84,83 @@ class Session {
   /// ranks, else every rank's handle reports the same kMismatch and the job goes on.
   Handle AllreduceAsync(const std::string& name, TensorView input, TensorView output,
                         AllreduceOptions options = {});
-  /// Several tensors of one dtype as one operation, all or nothing: negotiated once, and fused
-  /// whatever else is ready. inputs[i] goes to outputs[i]; members must agree on all ranks in
-  /// number and element counts. Cheaper than one operation per tensor.
+  /// Several tensors as one operation, all or nothing: fused whatever else is ready, and negotiated
+  /// once for each dtype. inputs[i] goes to outputs[i]; members must agree on all ranks in number,
+  /// dtypes and element counts. Cheaper than one operation per tensor.
   Handle GroupedAllreduceAsync(const std::string& name, const std::vector<TensorView>& inputs,
                                const std::vector<TensorView>& outputs,
                                AllreduceOptions options = {});
   /// Root's values to everyone, in place.
-  Handle BroadcastAsync(const std::string& name, TensorView inout, int root);
+  Handle BroadcastAsync(const std::string& name, TensorView inout, int root,
+                        int process_set = kWorld);
   /// Concatenates along the first dimension, whose extent may differ between ranks; the result is
   /// in handle.result().
-  Handle AllgatherAsync(const std::string& name, TensorView input);
-  /// The same into `output`, which is of AllgatherShape(input.shape, size()): shapes are equal on
+  Handle AllgatherAsync(const std::string& name, TensorView input, int process_set = kWorld);
+  /// The same into `output`, which is of AllgatherShape(input.shape, size of the set): shapes are equal on
   /// all ranks, else kMismatch. `input` may be this rank's block of it. In registered memory of one
   /// host every rank writes its rows where they belong, and nothing is copied besides.
-  Handle AllgatherAsync(const std::string& name, TensorView input, TensorView output);
+  Handle AllgatherAsync(const std::string& name, TensorView input, TensorView output,
+                        int process_set = kWorld);
+  /// One allgather for each input, all or nothing: none runs before all of them can on all ranks,
+  /// and they fail together. One handle each, in order; a single one with kInvalidArgument where
+  /// there are no inputs.
+  std::vector<Handle> GroupedAllgatherAsync(const std::string& name,
+                                            const std::vector<TensorView>& inputs,
+                                            int process_set = kWorld);
+  /// The same into outputs[i], as AllgatherAsync does.
+  std::vector<Handle> GroupedAllgatherAsync(const std::string& name,
+                                            const std::vector<TensorView>& inputs,
+                                            const std::vector<TensorView>& outputs,
+                                            int process_set = kWorld);
   /// Reduces over ranks and deals the rows of the result to the ranks, in order: this rank gets
-  /// ReducescatterShape(input.shape, rank(), size()) of it, which is the shape of `output`; that
-  /// may be this rank's block of `input`. Equal dtype and shape on all ranks, else kMismatch.
+  /// ReducescatterShape(input.shape, rank and size in the set) of it, which is the shape of
+  /// `output`; that may be this rank's block of `input`. Equal dtype and shape on all ranks, else
+  /// kMismatch.
   Handle ReducescatterAsync(const std::string& name, TensorView input, TensorView output,
                             AllreduceOptions options = {});
+  /// One reducescatter for each input into outputs[i], all or nothing, as GroupedAllgatherAsync.
+  std::vector<Handle> GroupedReducescatterAsync(const std::string& name,
+                                                const std::vector<TensorView>& inputs,
+                                                const std::vector<TensorView>& outputs,
+                                                AllreduceOptions options = {});
   /// splits[r] rows of `input`, one behind the other, go to rank r. Ranks may have different rows
   /// and splits, everything else must agree. handle.result() has the rows from all ranks, in rank
   /// order, and in rank_extents how many came from each. Splits that are not one for each rank, are
   /// negative or do not add up to the rows are the same kInvalidArgument on all ranks.
   Handle AlltoallAsync(const std::string& name, TensorView input,
-                       const std::vector<std::int64_t>& splits);
+                       const std::vector<std::int64_t>& splits, int process_set = kWorld);
   /// Completes once all ranks have entered.
-  Handle BarrierAsync(const std::string& name = "barrier");
+  Handle BarrierAsync(const std::string& name = "barrier", int process_set = kWorld);
   /// The periodic model average, in place over `parameters` (best one flat buffer): when
   /// `schedule.Due(step)`, averages over all ranks (16-bit types in fp32); otherwise completes at
   /// once with result().performed = false and communicates nothing. Ranks that disagree on period,
   /// origin or step get the same kMismatch.
   Handle AverageModelAsync(const std::string& name, TensorView parameters,
-                           const AverageSchedule& schedule, std::int64_t step);
+                           const AverageSchedule& schedule, std::int64_t step,
+                           int process_set = kWorld);
+
+  /// Collective over all ranks, in the same order: a new process set of these world ranks, which
+  /// ascend. Returns its number, the same on all ranks: from 1, after those of --process-sets, and
+  /// never used twice. Errors, the same on all ranks: kInvalidArgument (no ranks, one that does not
+  /// exist, or in the wrong order), kMismatch (not the same ranks everywhere).
+  [[nodiscard]] Result<int> AddProcessSet(const std::vector<int>& ranks);
+  /// Collective over all ranks: what is in flight in the set ends with an error. Errors, the same
+  /// on all ranks: kInvalidArgument (no such set, or kWorld), kMismatch.
+  Status RemoveProcessSet(int process_set);
+  /// Its world ranks, ascending. Error: kInvalidArgument where there is no such set.
+  [[nodiscard]] Result<std::vector<int>> ProcessSetRanks(int process_set) const;
+  /// This rank in the set, -1 where it is not one of it; the set's size. Both -1 without such a set.
+  [[nodiscard]] int process_set_rank(int process_set) const;
+  [[nodiscard]] int process_set_size(int process_set) const;
+
+  /// This rank has no more data: until all ranks have said so, it takes part in what the others
+  /// still submit with zeros (allreduce by sum or average, reducescatter) or no rows (allgather); a
+  /// broadcast from it, and every operation that zeros would spoil, is kInvalidArgument on the ranks
+  /// that submit it. Completes, with result().last_joined, when all ranks have joined; meanwhile
+  /// this rank submits nothing.
+  Handle JoinAsync();
+  /// Waits for that; returns the rank that joined last.
+  [[nodiscard]] Result<int> Join();
 
   /// Collective: the same status on all ranks, kOk if all passed kOk, else that of the lowest
   /// failing rank (its message as it is). For input that each rank checks for itself.

@@ -33,11 +33,11 @@ struct Buffers {
 ReadyOperation Operation(OperationKind kind, Buffers& buffers, Shape shape,
                          std::vector<std::int64_t> extents) {
   ReadyOperation operation;
-  Request& request = operation.response.request;
+  Request& request = operation.response->request;
   request.kind = kind;
   request.name = "x";
   request.shape = shape;
-  operation.response.rank_extents = std::move(extents);
+  operation.response->rank_extents = std::move(extents);
   operation.entry.input = TensorView(buffers.input.data(), DataType::kFloat32, std::move(shape));
   operation.entry.output = TensorView(buffers.output.data(), DataType::kFloat32, {2 * kCount});
   return operation;
@@ -49,7 +49,7 @@ TEST(BlockOperations, RefusesAResponseThatDoesNotFitThisRank) {
     const auto gather = [&](Shape shape, std::vector<std::int64_t> extents, bool into) {
       ReadyOperation operation =
           Operation(OperationKind::kAllgather, buffers, std::move(shape), std::move(extents));
-      operation.response.request.into_output = into;
+      operation.response->request.into_output = into;
       return blocks.Gather(operation).code();
     };
     const StatusCode defect = StatusCode::kInternal;
@@ -61,7 +61,7 @@ TEST(BlockOperations, RefusesAResponseThatDoesNotFitThisRank) {
                               std::vector<std::int64_t> extents) {
       ReadyOperation operation =
           Operation(OperationKind::kAlltoall, buffers, std::move(shape), std::move(extents));
-      operation.response.request.splits = std::move(splits);
+      operation.response->request.splits = std::move(splits);
       return blocks.Exchange(operation).code();
     };
     EXPECT_EQ(exchange({3}, {1, 2}, {1, 2}), defect);
@@ -77,7 +77,7 @@ TEST(BlockOperations, RefusesUnequalRowsForAGivenOutput) {
     Buffers buffers;
     ReadyOperation operation =
         Operation(OperationKind::kAllgather, buffers, {context.rank() + 1}, {1, 2});
-    operation.response.request.into_output = true;
+    operation.response->request.into_output = true;
     EXPECT_EQ(blocks.Gather(operation).code(), StatusCode::kInternal);
   });
 }
@@ -89,16 +89,16 @@ TEST(BlockOperations, TellsTheCollectivesWhereBuffersLie) {
     const MemoryPlace nowhere = {.block = 77, .offset = 0};
     ReadyOperation gather =
         Operation(OperationKind::kAllgather, buffers, {kCount}, {kCount, kCount});
-    gather.response.request.into_output = true;
-    gather.response.request.output_place = nowhere;
+    gather.response->request.into_output = true;
+    gather.response->request.output_place = nowhere;
     EXPECT_EQ(blocks.Gather(gather).code(), StatusCode::kInternal);
     ReadyOperation scatter = Operation(OperationKind::kReducescatter, buffers, {kCount}, {});
-    scatter.response.request.input_place = nowhere;
+    scatter.response->request.input_place = nowhere;
     EXPECT_EQ(blocks.ReduceAndScatter(scatter).code(), StatusCode::kInternal);
     ReadyOperation exchange = Operation(OperationKind::kAlltoall, buffers, {kCount},
                                         {kCount / 2, kCount / 2, kCount / 2, kCount / 2});
-    exchange.response.request.splits = {kCount / 2, kCount / 2};
-    exchange.response.request.input_place = nowhere;
+    exchange.response->request.splits = {kCount / 2, kCount / 2};
+    exchange.response->request.input_place = nowhere;
     EXPECT_EQ(blocks.Exchange(exchange).code(), StatusCode::kInternal);
   });
 }

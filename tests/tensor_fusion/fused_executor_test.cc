@@ -22,7 +22,7 @@ namespace {
 ReadyOperation Operation(OperationKind kind, void* input, void* output, Shape shape,
                          DataType dtype = DataType::kFloat32, ReduceOp op = ReduceOp::kSum) {
   ReadyOperation operation;
-  Request& request = operation.response.request;
+  Request& request = operation.response->request;
   request.kind = kind;
   request.name = "x";
   request.dtype = dtype;
@@ -75,7 +75,7 @@ TEST_P(FusedExecutorOnRanks, ReducesFusedAndSingleTensorsAlike) {
                                        {static_cast<std::int64_t>(inputs[i].size())}));
         handles.push_back(operations.back().entry.handle);
       }
-      const Status status = executor.Execute(std::move(operations));
+      const Status status = executor.Execute(operations);
       ASSERT_TRUE(status.ok()) << status.message();
       for (std::size_t i = 0; i < inputs.size(); ++i) {
         EXPECT_TRUE(handles[i].Poll());
@@ -143,7 +143,8 @@ TEST_P(FusedExecutorOnRanks, ReducesABatchThatLiesAsPackedInItsPlace) {
       GetParam(), 1024,
       [](CollectiveContext& context, FusedExecutor& executor) {
         FlatGradients gradients(context.rank());
-        const Status status = executor.Execute(gradients.Operations(/*lends=*/true));
+        std::vector<ReadyOperation> operations = gradients.Operations(/*lends=*/true);
+        const Status status = executor.Execute(operations);
         ASSERT_TRUE(status.ok()) << status.message();
         EXPECT_EQ(executor.bytes_packed(), 0U);
         const auto ranks = static_cast<float>(context.size());
@@ -157,7 +158,8 @@ TEST_P(FusedExecutorOnRanks, NeverTouchesPaddingThatIsNotLent) {
       GetParam(), 1024,
       [](CollectiveContext& context, FusedExecutor& executor) {
         FlatGradients gradients(context.rank());
-        const Status status = executor.Execute(gradients.Operations(/*lends=*/false));
+        std::vector<ReadyOperation> operations = gradients.Operations(/*lends=*/false);
+        const Status status = executor.Execute(operations);
         ASSERT_TRUE(status.ok()) << status.message();
         EXPECT_EQ(executor.bytes_packed() > 0, context.size() > 1);  // alone, nothing is fused
         gradients.ExpectSums(context.size(), FlatGradients::kBetween);
@@ -171,7 +173,8 @@ TEST_P(FusedExecutorOnRanks, MayPackOnOneRankWhatLiesAsPackedOnAnother) {
       [](CollectiveContext& context, FusedExecutor& executor) {
         const bool lends = context.rank() % 2 == 0;
         FlatGradients gradients(context.rank());
-        const Status status = executor.Execute(gradients.Operations(lends));
+        std::vector<ReadyOperation> operations = gradients.Operations(lends);
+        const Status status = executor.Execute(operations);
         ASSERT_TRUE(status.ok()) << status.message();
         EXPECT_EQ(executor.bytes_packed() == 0, lends);
         // A rank that packs contributes zeros as padding.
@@ -188,7 +191,8 @@ TEST_P(FusedExecutorOnRanks, PacksNothingWhereTheAlgorithmGathers) {
         GetParam(), 1024,
         [lends](CollectiveContext& context, FusedExecutor& executor) {
           FlatGradients gradients(context.rank());
-          const Status status = executor.Execute(gradients.Operations(lends));
+          std::vector<ReadyOperation> operations = gradients.Operations(lends);
+          const Status status = executor.Execute(operations);
           ASSERT_TRUE(status.ok()) << status.message();
           EXPECT_EQ(executor.bytes_packed(), 0U);
           gradients.ExpectSums(context.size(), FlatGradients::kBetween);
@@ -211,17 +215,17 @@ TEST_P(FusedExecutorOnRanks, RunsEveryKindInOneList) {
                                    DataType::kFloat64, ReduceOp::kMax));
     operations.push_back(
         Operation(OperationKind::kBroadcast, &from_last, &from_last, {1}, DataType::kInt64));
-    operations.back().response.request.root = size - 1;
+    operations.back().response->request.root = size - 1;
     operations.push_back(
         Operation(OperationKind::kAllgather, rows.data(), nullptr, {rank, 2}, DataType::kInt32));
-    operations.back().response.rank_extents.resize(static_cast<std::size_t>(size));
-    std::iota(operations.back().response.rank_extents.begin(),
-              operations.back().response.rank_extents.end(), 0);
+    operations.back().response->rank_extents.resize(static_cast<std::size_t>(size));
+    std::iota(operations.back().response->rank_extents.begin(),
+              operations.back().response->rank_extents.end(), 0);
     const Handle gather = operations.back().entry.handle;
     operations.push_back(Operation(OperationKind::kBarrier, nullptr, nullptr, {0}));
     operations.push_back(Operation(OperationKind::kModelAverage, parameters.data(),
                                    parameters.data(), {5}, DataType::kFloat64));
-    const Status status = executor.Execute(std::move(operations));
+    const Status status = executor.Execute(operations);
     ASSERT_TRUE(status.ok()) << status.message();
 
     EXPECT_EQ(reduced, size - 1);
@@ -250,7 +254,7 @@ TEST_P(FusedExecutorOnRanks, SumsNarrowModelAveragesInFloat32) {
     operations.push_back(Operation(OperationKind::kModelAverage, parameters.data(),
                                    parameters.data(), {static_cast<std::int64_t>(count)},
                                    DataType::kBFloat16));
-    const Status status = executor.Execute(std::move(operations));
+    const Status status = executor.Execute(operations);
     ASSERT_TRUE(status.ok()) << status.message();
     const float mean = (256.0F + 3.0F * static_cast<float>(context.size() - 1)) /
                        static_cast<float>(context.size());

@@ -17,10 +17,10 @@ using ::testing::ElementsAre;
 ReadyOperation Operation(OperationKind kind, std::int64_t count,
                          DataType dtype = DataType::kFloat32, ReduceOp op = ReduceOp::kSum) {
   ReadyOperation operation;
-  operation.response.request.kind = kind;
-  operation.response.request.dtype = dtype;
-  operation.response.request.op = op;
-  operation.response.request.shape = {count};
+  operation.response->request.kind = kind;
+  operation.response->request.dtype = dtype;
+  operation.response->request.op = op;
+  operation.response->request.shape = {count};
   return operation;
 }
 
@@ -60,9 +60,9 @@ TEST(FusionPlanner, FusesNothingWithThresholdZero) {
 
 TEST(FusionPlanner, KeepsDtypesOperatorsAndScalesApart) {
   ReadyOperation prescaled = Allreduce(1);
-  prescaled.response.request.prescale = 0.5;
+  prescaled.response->request.prescale = 0.5;
   ReadyOperation postscaled = Allreduce(1);
-  postscaled.response.request.postscale = 0.5;
+  postscaled.response->request.postscale = 0.5;
   EXPECT_THAT(Plan({Allreduce(1), Allreduce(1, DataType::kFloat64),
                     Allreduce(1, DataType::kFloat32, ReduceOp::kMax), prescaled, postscaled,
                     Allreduce(1), Allreduce(1, DataType::kFloat64)},
@@ -96,7 +96,7 @@ TEST(FusionPlanner, CountsThePaddingOfSmallTensors) {
 
 TEST(FusionPlanner, CountsThePaddingOfAGroupsMembers) {
   ReadyOperation group = Allreduce(3);
-  group.response.request.group_counts = {1, 0, 2};
+  group.response->request.group_counts = {1, 0, 2};
   FusionPlanner planner(1024);
   EXPECT_EQ(planner.Plan(std::vector<ReadyOperation>{group})[0].packed_bytes, 128U);
 }
@@ -120,11 +120,11 @@ TEST(FusionPlanner, PlansEveryOperationOnceInOrderAndWithinTheThreshold) {
       std::size_t packed_bytes = 0;
       std::int64_t last = -1;
       for (const std::uint32_t member : batch.members) {
-        const Request& request = operations[member].response.request;
+        const Request& request = operations[member].response->request;
         EXPECT_GT(member, last);
         last = member;
         ++seen[member];
-        EXPECT_EQ(request.dtype, operations[batch.members.front()].response.request.dtype);
+        EXPECT_EQ(request.dtype, operations[batch.members.front()].response->request.dtype);
         packed_bytes +=
             PackedSize(static_cast<std::size_t>(request.shape[0]) * SizeOf(request.dtype));
       }

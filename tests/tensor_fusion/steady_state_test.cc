@@ -42,7 +42,7 @@ using Buffers = std::array<std::array<float, kCount>, kTensors>;
 std::vector<ReadyOperation> Operations(Buffers& buffers) {
   std::vector<ReadyOperation> operations(kTensors);
   for (std::size_t i = 0; i < kTensors; ++i) {
-    Request& request = operations[i].response.request;
+    Request& request = operations[i].response->request;
     request.kind = i % 5 == 0 ? OperationKind::kModelAverage : OperationKind::kAllreduce;
     request.shape = {kCount};
     if (i % 10 == 0) {
@@ -69,7 +69,7 @@ TEST(FusedExecutor, AllocatesNothingInTheSteadyState) {
       for (int step = 1; step <= 5; ++step) {
         std::vector<ReadyOperation> operations = Operations(buffers);
         const long before = allocations_of_this_thread;
-        const Status status = executor.Execute(std::move(operations));
+        const Status status = executor.Execute(operations);
         const long allocations = allocations_of_this_thread - before;
         ASSERT_TRUE(status.ok()) << status.message();
         EXPECT_TRUE(step == 1 || allocations == 0) << allocations << " in step " << step;

@@ -222,7 +222,7 @@ TEST(EngineAbortWhileExecuting, AnExecutorThatTimesOutEndsTheJob) {
 TEST(EngineAbortWhileExecuting, AnExecutorThatForgetsAHandleIsADefect) {
   RunRanks(1, [&](Transport& transport) {
     class Forgetful final : public Executor {
-      Status Execute(std::vector<ReadyOperation>) override { return Status::Ok(); }
+      Status Execute(std::span<ReadyOperation>) override { return Status::Ok(); }
     } executor;
     const SteadyClock clock;
     Engine engine(transport, executor, Config(), clock);

@@ -19,17 +19,17 @@ namespace ronde {
 /// where the ranks' lists differ. `before` sees every list first and can make it fail.
 class SummingExecutor final : public Executor {
  public:
-  using Before = std::function<Status(const std::vector<ReadyOperation>&)>;
+  using Before = std::function<Status(std::span<const ReadyOperation>)>;
   explicit SummingExecutor(Transport& transport, double timeout_s = 30)
       : transport_(transport), timeout_s_(timeout_s) {}
   void set_before(Before before) { before_ = std::move(before); }
 
-  Status Execute(std::vector<ReadyOperation> operations) override {
+  Status Execute(std::span<ReadyOperation> operations) override {
     if (before_) RONDE_RETURN_IF_ERROR(before_(operations));
     std::string names;
     std::vector<double> values;
     for (const ReadyOperation& operation : operations) {
-      names += operation.response.request.name + ";";
+      names += operation.response->request.name + ";";
       const auto* input = static_cast<const float*>(operation.entry.input.data);
       values.insert(values.end(), input, input + operation.entry.input.count());
     }

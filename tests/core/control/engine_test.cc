@@ -135,9 +135,9 @@ TEST(Engine, AllgatherOperationsCarryOwnShapeAndAllExtents) {
     EngineRank rank(transport);
     Shape seen;
     std::vector<std::int64_t> extents;
-    rank.executor.set_before([&](const std::vector<ReadyOperation>& operations) {
-      seen = operations[0].response.request.shape;
-      extents = operations[0].response.rank_extents;
+    rank.executor.set_before([&](std::span<const ReadyOperation> operations) {
+      seen = operations[0].response->request.shape;
+      extents = operations[0].response->rank_extents;
       operations[0].entry.handle.Complete(Status::Ok());
       return Status::Ok();
     });
