@@ -32,7 +32,7 @@ void Negotiate(benchmark::State& state) {
         }
       }
     }
-    std::vector<Response> ready = negotiator.TakeReady();
+    ResponseList ready = negotiator.TakeReady();
     benchmark::DoNotOptimize(ready);
   }
   state.SetItemsProcessed(state.iterations() * tensors * ranks);

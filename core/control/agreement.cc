@@ -54,7 +54,12 @@ struct Field {
   std::string (*text)(const Request&);
 };
 
-constexpr std::array<Field, 9> kFields = {{
+std::string GroupText(const Request& r) {
+  if (r.group.empty()) return "no group";
+  return StrCat("group '", r.group, "' of ", r.group_size);
+}
+
+constexpr std::array<Field, 12> kFields = {{
     {"operations", [](const Request& a, const Request& b) { return a.kind == b.kind; },
      [](const Request& r) { return std::string(Name(r.kind)); }},
     {"destinations",
@@ -75,19 +80,29 @@ constexpr std::array<Field, 9> kFields = {{
     {"postscale factors",
      [](const Request& a, const Request& b) { return SameNumber(a.postscale, b.postscale); },
      [](const Request& r) { return StrCat("postscale ", NumberText(r.postscale)); }},
+    {"groups",
+     [](const Request& a, const Request& b) {
+       return a.group == b.group && a.group_size == b.group_size;
+     },
+     GroupText},
+    {"members", [](const Request& a, const Request& b) { return a.members == b.members; },
+     [](const Request& r) { return StrCat("members ", ToString(r.members)); }},
+    {"process sets",
+     [](const Request& a, const Request& b) { return a.process_set == b.process_set; },
+     [](const Request& r) { return StrCat("process set ", r.process_set); }},
     {"average windows", [](const Request& a, const Request& b) { return a.window == b.window; },
      WindowText},
 }};
 
-Status CheckEqual(const std::vector<Request>& requests) {
+Status CheckEqual(const std::vector<Request>& requests, std::span<const int> ranks) {
   const Request& first = requests.front();
-  for (std::size_t rank = 1; rank < requests.size(); ++rank) {
+  for (std::size_t i = 1; i < requests.size(); ++i) {
     for (const Field& field : kFields) {
-      if (field.same(first, requests[rank])) continue;
+      if (field.same(first, requests[i])) continue;
       const bool joins = field.same == SameShape && JoinsRows(first);
       return Status::Mismatch(
-          StrCat("tensor '", first.name, "': rank 0 submitted ", field.text(first), " but rank ",
-                 rank, " submitted ", field.text(requests[rank]), "; ", field.plural,
+          StrCat("tensor '", first.name, "': rank ", ranks[0], " submitted ", field.text(first),
+                 " but rank ", ranks[i], " submitted ", field.text(requests[i]), "; ", field.plural,
                  " must be equal on all ranks", joins ? " except in the first dimension" : ""));
     }
   }
@@ -95,13 +110,13 @@ Status CheckEqual(const std::vector<Request>& requests) {
 }
 
 /// What a rank finds wrong with its own buffers concerns all.
-Status CheckObjections(const std::vector<Request>& requests) {
-  for (std::size_t rank = 0; rank < requests.size(); ++rank) {
-    if (requests[rank].objection.empty()) continue;
-    const bool is_memory = requests[rank].kind == OperationKind::kAllocate;
+Status CheckObjections(const std::vector<Request>& requests, std::span<const int> ranks) {
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const Request& request = requests[i];
+    if (request.objection.empty()) continue;
+    const bool is_memory = request.kind == OperationKind::kAllocate;
     return {is_memory ? StatusCode::kUnavailable : StatusCode::kInvalidArgument,
-            StrCat("tensor '", requests[rank].name, "': on rank ", rank, " ",
-                   requests[rank].objection)};
+            StrCat("tensor '", request.name, "': on rank ", ranks[i], " ", request.objection)};
   }
   return Status::Ok();
 }
@@ -144,6 +159,20 @@ Status CheckOperator(const Request& request) {
                                         "; use average or sum"));
 }
 
+/// The ranks of a new process set: some of the `size` ranks of the world, ascending.
+Status CheckMembers(const Request& request, std::size_t size) {
+  std::int64_t last = -1;
+  bool valid = !request.members.empty();
+  for (const std::int64_t member : request.members) {
+    valid = valid && member > last && member < static_cast<std::int64_t>(size);
+    last = member;
+  }
+  if (valid) return Status::Ok();
+  return Status::InvalidArgument(StrCat("a process set of ranks ", ToString(request.members),
+                                        ": give at least one rank, each once and ascending, from ",
+                                        "0 to ", size - 1));
+}
+
 bool NeedsRows(OperationKind kind) {
   return kind == OperationKind::kAllgather || kind == OperationKind::kReducescatter ||
          kind == OperationKind::kAlltoall;
@@ -169,6 +198,7 @@ Status CheckFeasible(const Request& request, std::size_t size) {
                                           "tensor; use allreduce"));
   }
   if (request.kind == OperationKind::kModelAverage) return CheckWindow(request);
+  if (request.kind == OperationKind::kAddProcessSet) return CheckMembers(request, size);
   return Status::Ok();
 }
 
@@ -183,12 +213,12 @@ void KeepCommonPlaces(std::vector<Request>& requests) {
 
 }  // namespace
 
-Response Agree(std::vector<Request> requests) {
+Response Agree(std::vector<Request> requests, std::span<const int> ranks) {
   Response response;
-  response.error = CheckEqual(requests);
-  if (response.error.ok()) response.error = CheckObjections(requests);
+  response.error = CheckEqual(requests, ranks);
+  if (response.error.ok()) response.error = CheckObjections(requests, ranks);
   if (response.error.ok()) response.error = CheckFeasible(requests.front(), requests.size());
-  if (response.error.ok()) response.error = ListExtents(requests, response.rank_extents);
+  if (response.error.ok()) response.error = ListExtents(requests, ranks, response.rank_extents);
   KeepCommonPlaces(requests);
   response.request = std::move(requests.front());
   return response;

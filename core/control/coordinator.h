@@ -17,14 +17,17 @@ namespace ronde {
 /// Thread rule: engine-only.
 class Coordinator {
  public:
-  /// `clock` must outlive the coordinator.
-  Coordinator(int size, const Config& config, const Clock& clock);
+  /// `clock` must outlive the coordinator, and `observer`, which may be null, too.
+  Coordinator(int size, const Config& config, const Clock& clock,
+              EngineObserver* observer = nullptr);
 
-  /// Takes in what `rank` has sent. Error: kInternal where it breaks the protocol.
+  /// Takes in what `rank` has sent, for itself and for those below it in the tree. Error: kInternal
+  /// where it breaks the protocol.
   [[nodiscard]] Status Add(int rank, RequestList list);
 
-  /// The next list for all ranks when one is due: ready tensors that have waited --cycle-time-ms
-  /// for company, or the end once every rank has shut down (after which there is no next).
+  /// The next list for all ranks when one is due: ready tensors that fill a batch or have waited
+  /// --cycle-time-ms for company, news of the ranks, or the end once every rank has shut down
+  /// (after which there is no next).
   [[nodiscard]] std::optional<ResponseList> TakeDue();
 
   /// The last list, whether ranks are still running or not: every waiting name fails with `error`.
@@ -43,7 +46,8 @@ class Coordinator {
   Negotiator negotiator_;
   StallInspector stall_inspector_;
   const Clock& clock_;
-  const std::int64_t cycle_time_ns_;
+  std::int64_t cycle_time_ns_;
+  std::int64_t batch_bytes_;
   std::int64_t ready_since_ns_ = 0;  // meaningful while the negotiator has ready responses
   bool ended_ = false;
 };

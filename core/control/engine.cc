@@ -1,11 +1,26 @@
 #include "core/control/engine.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/strcat.h"
 #include "core/control/engine_impl.h"
 
 namespace ronde {
+namespace {
+
+// How long a cached operation may wait at a rank of the tree before rank 0 hears who has asked for
+// it and who has not; soon enough for the stall inspector.
+std::int64_t PatienceNs(const Config& config) {
+  double patience_s = 1;
+  for (const Setting setting : {Setting::kStallWarningS, Setting::kStallShutdownS}) {
+    const double limit_s = config.GetReal(setting);
+    if (limit_s > 0) patience_s = std::min(patience_s, limit_s / 8);
+  }
+  return static_cast<std::int64_t>(patience_s * 1e9);
+}
+
+}  // namespace
 
 Engine::Engine(Transport& transport, Executor& executor, const Config& config, const Clock& clock,
                EngineObserver* observer)
@@ -45,9 +60,12 @@ Engine::Impl::Impl(Transport& transport, Executor& executor, const Config& confi
       rank_(transport.rank()),
       size_(transport.size()),
       timeout_s_(config.GetReal(Setting::kTimeoutS)),
-      queue_(rank_, clock) {
+      queue_(rank_, clock),
+      relatives_(rank_, size_),
+      sets_(size_),
+      tree_(rank_, size_, sets_, cache_, PatienceNs(config)) {
   executor_.Observe(observer_);
-  if (rank_ == 0) coordinator_.emplace(size_, config, clock);
+  if (rank_ == 0) coordinator_.emplace(size_, config, clock, observer_);
   if (alone()) return;
   thread_ = std::thread([this] { Run(); });
   thread_id_ = thread_.get_id();
@@ -56,8 +74,8 @@ Engine::Impl::Impl(Transport& transport, Executor& executor, const Config& confi
 Handle Engine::Impl::Enqueue(TensorEntry entry) {
   Status valid = Validate(entry.request);
   if (!valid.ok()) return Handle::Completed(std::move(valid));
-  entry.handle = Handle([this, name = entry.request.name](const Status& status) {
-    queue_.Release(name);
+  entry.handle = Handle([this, key = KeyOf(entry.request)](const Status& status) {
+    queue_.Release(key);
     if (status.ok()) operations_.fetch_add(1, std::memory_order_relaxed);
   });
   const Handle handle = entry.handle;

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cctype>
+#include <numeric>
 #include <utility>
+#include <variant>
 
 #include "core/base/log.h"
 #include "core/base/strcat.h"
@@ -17,11 +19,6 @@ bool NamesItsRank(std::string_view message) {
   const auto is_digit = [](unsigned char c) { return std::isdigit(c) != 0; };
   const auto end = std::find_if_not(message.begin(), message.end(), is_digit);
   return end != message.begin() && end != message.end() && *end == ':';
-}
-
-std::uint64_t PayloadBytes(const Request& request) {
-  if (request.kind == OperationKind::kBarrier || request.kind == OperationKind::kAllocate) return 0;
-  return static_cast<std::uint64_t>(ElementCount(request.shape)) * SizeOf(request.dtype);
 }
 
 }  // namespace
@@ -63,16 +60,97 @@ Status Engine::Impl::Step() {
 }
 
 Status Engine::Impl::Announce() {
-  TensorQueue::New drained = queue_.DrainNew();
+  const TensorQueue::New drained = queue_.DrainNew();
   const bool leaving = drained.closed && !shutdown_announced_;
-  if (drained.requests.empty() && !leaving) return Status::Ok();
+  if (drained.requests.empty() && !leaving) return PassOnReadiness();
+  RequestList list;
+  Sort(drained, list);
   if (leaving) {
     shutdown_announced_ = true;
     last_progress_ns_ = clock_.NowNs();
+    list.shutdown = true;
+    ListOutstanding(list);
   }
-  RequestList list{.requests = std::move(drained.requests), .shutdown = leaving};
+  if (coordinator_) return Tell(std::move(list));
+  // Where rank 0 is the parent, one message does.
+  if (relatives_.parent() == 0) static_cast<void>(tree_.Take(list, clock_.NowNs()));
+  RONDE_RETURN_IF_ERROR(Tell(std::move(list)));
+  return PassOnReadiness();
+}
+
+void Engine::Impl::Sort(const TensorQueue::New& drained, RequestList& list) {
+  const std::int64_t now_ns = clock_.NowNs();
+  std::vector<std::pair<std::string, Status>> refused;
+  RankSlots mine{rank_, {}};
+  for (const Request* request : drained.requests) {
+    if (Status valid = CheckHere(*request); !valid.ok()) {
+      refused.emplace_back(KeyOf(*request), std::move(valid));
+      continue;
+    }
+    const int slot = cache_.Find(*request);
+    if (slot < 0) {
+      list.requests.push_back(*request);
+    } else {
+      if (outstanding_.size() <= static_cast<std::size_t>(slot)) outstanding_.resize(slot + 1);
+      outstanding_[slot] = true;
+      if (coordinator_) {
+        mine.slots.push_back(static_cast<std::uint32_t>(slot));
+      } else {
+        tree_.AddOwn(slot, now_ns);
+      }
+    }
+    if (request->kind == OperationKind::kJoin) {
+      joined_ = true;
+      ListOutstanding(list);
+    }
+  }
+  if (!mine.slots.empty()) list.partial.push_back(std::move(mine));
+  for (const auto& [key, status] : refused) {
+    if (std::optional<TensorEntry> entry = queue_.Take(key)) Answer(*entry, status);
+  }
+}
+
+Status Engine::Impl::CheckHere(const Request& request) const {
+  const int set = SetOf(request);
+  if (joined_) {
+    return Status::InvalidArgument(StrCat("tensor '", request.name, "': rank ", rank_,
+                                          " has joined; wait for the handle of its join before ",
+                                          "submitting more"));
+  }
+  if (sets_.Contains(set, rank_)) return Status::Ok();
+  const std::vector<int>* members = sets_.Find(set);
+  if (members == nullptr) {
+    return Status::InvalidArgument(
+        StrCat("tensor '", request.name, "': process set ", set, " does not exist, or no longer"));
+  }
+  return Status::InvalidArgument(
+      StrCat("tensor '", request.name, "': rank ", rank_, " does not belong to process set ", set,
+             ", which has ranks ", ToString(Shape(members->begin(), members->end()))));
+}
+
+void Engine::Impl::ListOutstanding(RequestList& list) const {
+  RankSlots mine{rank_, {}};
+  for (std::size_t slot = 0; slot < outstanding_.size(); ++slot) {
+    if (outstanding_[slot]) mine.slots.push_back(static_cast<std::uint32_t>(slot));
+  }
+  if (!mine.slots.empty()) list.partial.push_back(std::move(mine));
+}
+
+Status Engine::Impl::Tell(RequestList list) {
+  if (list.requests.empty() && list.complete.empty() && list.partial.empty() && !list.shutdown) {
+    return Status::Ok();
+  }
+  list.as_of = last_list_;
   if (coordinator_) return coordinator_->Add(rank_, std::move(list));
   return transport_.Post(0, Encode(list));
+}
+
+Status Engine::Impl::PassOnReadiness() {
+  if (coordinator_) return Status::Ok();
+  RequestList list;
+  if (!tree_.Take(list, clock_.NowNs())) return Status::Ok();
+  list.as_of = last_list_;
+  return transport_.Post(relatives_.parent(), Encode(list));
 }
 
 Status Engine::Impl::Receive() {
@@ -80,15 +158,26 @@ Status Engine::Impl::Receive() {
     RONDE_ASSIGN_OR_RETURN(std::optional<ControlMessage> message, transport_.Poll());
     if (!message) break;
     last_progress_ns_ = clock_.NowNs();
-    if (coordinator_) {
-      RONDE_ASSIGN_OR_RETURN(RequestList list, DecodeRequestList(message->payload));
-      RONDE_RETURN_IF_ERROR(coordinator_->Add(message->source, std::move(list)));
-    } else {
-      RONDE_ASSIGN_OR_RETURN(const ResponseList list, DecodeResponseList(message->payload));
-      RONDE_RETURN_IF_ERROR(Deliver(list));
+    RONDE_ASSIGN_OR_RETURN(auto body, Decode(message->payload));
+    if (auto* requests = std::get_if<RequestList>(&body)) {
+      RONDE_RETURN_IF_ERROR(TakeIn(message->source, std::move(*requests)));
+      continue;
     }
+    const auto& list = std::get<ResponseList>(body);
+    if (!list.direct) {
+      for (const int child : relatives_.children()) {
+        RONDE_RETURN_IF_ERROR(transport_.Post(child, message->payload));
+      }
+    }
+    RONDE_RETURN_IF_ERROR(Deliver(list));
   }
   return Status::Ok();
+}
+
+Status Engine::Impl::TakeIn(int source, RequestList list) {
+  if (coordinator_) return coordinator_->Add(source, std::move(list));
+  tree_.AddBelow(source, list, clock_.NowNs());
+  return PassOnReadiness();
 }
 
 Status Engine::Impl::Coordinate() {
@@ -103,61 +192,13 @@ Status Engine::Impl::Coordinate() {
 Status Engine::Impl::Send(const ResponseList& list) {
   if (size_ == 1) return Status::Ok();
   const std::vector<std::byte> bytes = Encode(list);
-  for (int peer = 1; peer < size_; ++peer) {
-    RONDE_RETURN_IF_ERROR(transport_.Post(peer, bytes));
+  std::vector<int> receivers = relatives_.children();
+  if (list.direct) {
+    receivers.resize(static_cast<std::size_t>(size_) - 1);
+    std::iota(receivers.begin(), receivers.end(), 1);
   }
-  return Status::Ok();
-}
-
-Status Engine::Impl::Deliver(const ResponseList& list) {
-  RONDE_ASSIGN_OR_RETURN(std::vector<ReadyOperation> operations, Match(list));
-  if (!operations.empty()) RONDE_RETURN_IF_ERROR(Execute(std::move(operations)));
-  finished_ = finished_ || list.shutdown;
-  return Status::Ok();
-}
-
-Result<std::vector<ReadyOperation>> Engine::Impl::Match(const ResponseList& list) {
-  std::vector<ReadyOperation> operations;
-  operations.reserve(list.responses.size());
-  for (const Response& response : list.responses) {
-    std::optional<TensorEntry> entry = queue_.Take(response.request.name);
-    if (!response.error.ok()) {
-      // Ranks that have not submitted the name have nothing to complete.
-      if (entry) entry->handle.Complete(response.error);
-      continue;
-    }
-    if (!entry) {
-      return Status::Internal(StrCat("rank 0 answered tensor '", response.request.name,
-                                     "', which this rank has not submitted"));
-    }
-    auto agreed = std::make_shared<Response>(response);
-    // This rank's own, where ranks may differ.
-    agreed->request.shape = entry->request.shape;
-    agreed->request.splits = entry->request.splits;
-    operations.emplace_back(std::move(agreed), *std::move(entry));
-  }
-  return operations;
-}
-
-Status Engine::Impl::Execute(std::vector<ReadyOperation> operations) {
-  std::vector<Handle> handles;
-  handles.reserve(operations.size());
-  std::uint64_t payload_bytes = 0;
-  for (const ReadyOperation& operation : operations) {
-    handles.push_back(operation.entry.handle);
-    payload_bytes += PayloadBytes(operation.entry.request);
-  }
-  payload_bytes_.fetch_add(payload_bytes, std::memory_order_relaxed);
-  response_lists_.fetch_add(1, std::memory_order_relaxed);
-  RONDE_RETURN_IF_ERROR(BeginExecuting());
-  const std::int64_t start_ns = clock_.NowNs();
-  const Status status = executor_.Execute(operations);
-  EndExecuting();
-  last_progress_ns_ = clock_.NowNs();
-  execute_ns_.fetch_add(last_progress_ns_ - start_ns, std::memory_order_relaxed);
-  RONDE_RETURN_IF_ERROR(status);
-  for (const Handle& handle : handles) {
-    if (!handle.Poll()) return Status::Internal("the executor left an operation incomplete");
+  for (const int receiver : receivers) {
+    RONDE_RETURN_IF_ERROR(transport_.Post(receiver, bytes));
   }
   return Status::Ok();
 }
@@ -215,7 +256,7 @@ void Engine::Impl::Latch(const Status& failure) {
 }
 
 Deadline Engine::Impl::NextWake() const {
-  std::int64_t wake_ns = coordinator_ ? coordinator_->NextWakeNs() : INT64_MAX;
+  std::int64_t wake_ns = coordinator_ ? coordinator_->NextWakeNs() : tree_.NextWakeNs();
   if (shutdown_announced_) {
     const auto timeout_ns = static_cast<std::int64_t>(timeout_s_ * 1e9);
     wake_ns = std::min(wake_ns, last_progress_ns_ + timeout_ns);

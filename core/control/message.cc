@@ -55,11 +55,37 @@ Offset<wire::Response> Pack(FlatBufferBuilder& builder, const Response& response
   const auto extents = builder.CreateVector(response.rank_extents);
   const auto message = builder.CreateString(response.error.message());
   return wire::CreateResponse(builder, request, extents,
-                              static_cast<std::uint8_t>(response.error.code()), message);
+                              static_cast<std::uint8_t>(response.error.code()), message,
+                              response.slot);
+}
+
+Offset<wire::RankSlots> Pack(FlatBufferBuilder& builder, const RankSlots& from) {
+  return wire::CreateRankSlots(builder, from.rank, builder.CreateVector(from.slots));
+}
+
+Offset<wire::Lock> Pack(FlatBufferBuilder& builder, const Lock& lock) {
+  if (lock.number == 0) return 0;
+  const auto slots = builder.CreateVector(lock.slots);
+  return wire::CreateLock(builder, lock.number, slots, builder.CreateVector(lock.unit_ends));
+}
+
+Offset<wire::Tunables> Pack(FlatBufferBuilder& builder, const std::optional<Tunables>& tunables) {
+  if (!tunables) return 0;
+  return wire::CreateTunables(builder, tunables->fusion_threshold_bytes, tunables->cycle_time_ms,
+                              tunables->chunk_bytes, tunables->one_shot_bytes,
+                              tunables->hierarchical);
+}
+
+// Absent where empty: most lists are short.
+template <typename Number>
+Offset<flatbuffers::Vector<Number>> PackNumbers(FlatBufferBuilder& builder,
+                                                const std::vector<Number>& numbers) {
+  return numbers.empty() ? 0 : builder.CreateVector(numbers);
 }
 
 template <typename WireItem, typename Item>
 auto PackAll(FlatBufferBuilder& builder, const std::vector<Item>& items) {
+  if (items.empty()) return Offset<flatbuffers::Vector<Offset<WireItem>>>(0);
   std::vector<Offset<WireItem>> offsets;
   offsets.reserve(items.size());
   for (const Item& item : items) offsets.push_back(Pack(builder, item));
@@ -126,14 +152,25 @@ Status Validate(const Request& request) {
 std::vector<std::byte> Encode(const RequestList& list) {
   FlatBufferBuilder builder;
   const auto requests = PackAll<wire::Request>(builder, list.requests);
-  const auto body = wire::CreateRequestList(builder, requests, list.shutdown);
+  const auto complete = PackNumbers(builder, list.complete);
+  const auto partial = PackAll<wire::RankSlots>(builder, list.partial);
+  const auto body =
+      wire::CreateRequestList(builder, requests, list.shutdown, list.as_of, complete,
+                              list.last_rank, partial, list.unlock, list.frozen, list.pledged);
   return Finish(builder, wire::Body_RequestList, body.Union());
 }
 
 std::vector<std::byte> Encode(const ResponseList& list) {
   FlatBufferBuilder builder;
   const auto responses = PackAll<wire::Response>(builder, list.responses);
-  const auto body = wire::CreateResponseList(builder, responses, list.shutdown);
+  const auto evicted = PackNumbers(builder, list.evicted);
+  const auto cached = PackNumbers(builder, list.cached);
+  const auto absent = PackNumbers(builder, list.absent);
+  const auto tunables = Pack(builder, list.tunables);
+  const auto lock = Pack(builder, list.lock);
+  const auto body = wire::CreateResponseList(
+      builder, responses, list.shutdown, list.number, evicted, cached, absent, list.absent_changed,
+      tunables, list.direct, lock, list.freeze, list.unlocked, list.executed);
   return Finish(builder, wire::Body_ResponseList, body.Union());
 }
 

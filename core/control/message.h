@@ -2,14 +2,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "core/base/memory_place.h"
 #include "core/base/status.h"
 #include "core/base/types.h"
+#include "core/control/tunables.h"
 
 namespace ronde {
 
@@ -89,16 +92,58 @@ struct Response {
   /// Allgather: first dimension of each rank. Alltoall: rows from rank i to rank j, at [i p + j].
   std::vector<std::int64_t> rank_extents;
   Status error;  ///< not ok: complete the handle with it
+  /// Where all ranks keep this response from now on; -1 is nowhere.
+  std::int32_t slot = -1;
 };
 
-/// What travels between ranks on the control plane. Versioned; verified before use.
+/// Operations that one rank asks for again, by their slots in the response cache.
+struct RankSlots {
+  std::int32_t rank = 0;
+  std::vector<std::uint32_t> slots;
+};
+
+/// What travels towards rank 0. Versioned; verified before use. Requests go to rank 0 itself, slots
+/// from rank to rank along a tree (see ReadinessTree).
 struct RequestList {
   std::vector<Request> requests;
   bool shutdown = false;  ///< the sender will submit nothing more
+  /// The last response list that the sender knew.
+  std::uint64_t as_of = 0;
+  /// Slots that all ranks below the sender in the tree, and it, ask for.
+  std::vector<std::uint32_t> complete;
+  /// The rank that was the last to ask for one of `complete`.
+  std::int32_t last_rank = -1;
+  /// Slots that only some of them ask for, where somebody has to know before the rest comes.
+  std::vector<RankSlots> partial;
+  std::uint64_t unlock = 0;   ///< the lock that the sender cannot keep to; 0 is none
+  std::uint64_t frozen = 0;   ///< the lock under which the sender will pledge nothing more...
+  std::uint64_t pledged = 0;  ///< ...than this many units
 };
+
+/// The order in which all ranks execute from now on without being told, again and again.
+struct Lock {
+  std::uint64_t number = 0;          ///< counts the locks from 1; 0 is none
+  std::vector<std::uint32_t> slots;  ///< each once
+  /// Ends of the units, as positions in `slots`, ascending: what is executed at once.
+  std::vector<std::uint32_t> unit_ends;
+};
+
+/// What rank 0 tells all ranks; they pass it on along the tree, and apply it in this order.
 struct ResponseList {
+  std::uint64_t number = 0;            ///< counts the lists from 1
+  std::vector<std::uint32_t> evicted;  ///< slots that mean nothing any more
   std::vector<Response> responses;
-  bool shutdown = false;  ///< all ranks asked for it: leave after these responses
+  std::vector<std::uint32_t> cached;  ///< answers that all ranks have in these slots
+  /// Ranks that do not ask any more: joined or shut down. Meaningful where `absent_changed`.
+  std::vector<std::int32_t> absent;
+  bool absent_changed = false;
+  std::optional<Tunables> tunables;  ///< in force from here on
+  Lock lock;                         ///< begins after this list
+  std::uint64_t freeze = 0;          ///< the lock under which nothing more is to be pledged
+  std::uint64_t unlocked = 0;        ///< the lock that ends...
+  std::uint64_t executed = 0;        ///< ...when this many units of it have been executed
+  bool direct = false;               ///< was sent to every rank by rank 0: do not pass it on
+  bool shutdown = false;             ///< all ranks asked for it: leave after these responses
 };
 
 [[nodiscard]] std::vector<std::byte> Encode(const RequestList& list);
@@ -106,5 +151,8 @@ struct ResponseList {
 /// Errors: kInternal naming the sender's format version or the corrupt part.
 [[nodiscard]] Result<RequestList> DecodeRequestList(std::span<const std::byte> bytes);
 [[nodiscard]] Result<ResponseList> DecodeResponseList(std::span<const std::byte> bytes);
+/// Whichever of them it is.
+[[nodiscard]] Result<std::variant<RequestList, ResponseList>> Decode(
+    std::span<const std::byte> bytes);
 
 }  // namespace ronde

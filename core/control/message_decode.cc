@@ -24,12 +24,13 @@ Status ReadEnum(std::uint8_t value, int count, std::string_view what, Enum& out)
   return Status::Ok();
 }
 
-std::vector<std::int64_t> ReadVector(const flatbuffers::Vector<std::int64_t>* from) {
+template <typename Number>
+std::vector<Number> ReadVector(const flatbuffers::Vector<Number>* from) {
   if (from == nullptr) return {};
-  std::vector<std::int64_t> values(from->size());
+  std::vector<Number> values(from->size());
   // By bytes: the verifier aligns a vector's length, not its 8-byte elements.
-  if (!values.empty()) std::memcpy(values.data(), from->Data(), values.size() * sizeof(values[0]));
-  for (std::int64_t& value : values) value = flatbuffers::EndianScalar(value);
+  if (!values.empty()) std::memcpy(values.data(), from->Data(), values.size() * sizeof(Number));
+  for (Number& value : values) value = flatbuffers::EndianScalar(value);
   return values;
 }
 
@@ -94,12 +95,37 @@ Result<Response> Unpack(const wire::Response& from) {
   RONDE_ASSIGN_OR_RETURN(response.request, Unpack(*from.request()));
   response.rank_extents = ReadVector(from.rank_extents());
   RONDE_RETURN_IF_ERROR(CheckExtents(response));
+  response.slot = from.slot();
+  if (response.slot < -1) return Corrupt("a negative slot");
   StatusCode code = StatusCode::kOk;
   RONDE_RETURN_IF_ERROR(ReadEnum(from.error_code(), kStatusCodeCount, "status code", code));
   if (code != StatusCode::kOk) {
     response.error = Status(code, from.error_message() ? from.error_message()->str() : "");
   }
   return response;
+}
+
+Result<RankSlots> Unpack(const wire::RankSlots& from) {
+  return RankSlots{from.rank(), ReadVector(from.slots())};
+}
+
+Result<Lock> Unpack(const wire::Lock& from) {
+  Lock lock{from.number(), ReadVector(from.slots()), ReadVector(from.unit_ends())};
+  const bool covers = !lock.unit_ends.empty() && lock.unit_ends.front() > 0 &&
+                      lock.unit_ends.back() == lock.slots.size() &&
+                      std::is_sorted(lock.unit_ends.begin(), lock.unit_ends.end());
+  if (lock.number == 0 || !covers) return Corrupt("a lock whose units are not its slots");
+  return lock;
+}
+
+Tunables Read(const wire::Tunables& from) {
+  Tunables tunables;
+  tunables.fusion_threshold_bytes = from.fusion_threshold_bytes();
+  tunables.cycle_time_ms = from.cycle_time_ms();
+  tunables.chunk_bytes = from.chunk_bytes();
+  tunables.one_shot_bytes = from.one_shot_bytes();
+  tunables.hierarchical = from.hierarchical();
+  return tunables;
 }
 
 template <typename Item, typename WireItem>
@@ -148,28 +174,67 @@ class Aligned {
   std::span<const std::byte> bytes_;
 };
 
-}  // namespace
-
-Result<RequestList> DecodeRequestList(std::span<const std::byte> bytes) {
-  const Aligned aligned(bytes);
-  RONDE_ASSIGN_OR_RETURN(const wire::Envelope* envelope, Open(aligned.bytes()));
-  const wire::RequestList* from = envelope->body_as_RequestList();
-  if (from == nullptr) return Corrupt("a request list was expected");
+Result<RequestList> Unpack(const wire::RequestList& from) {
   RequestList list;
-  RONDE_RETURN_IF_ERROR(UnpackAll(from->requests(), list.requests));
-  list.shutdown = from->shutdown();
+  RONDE_RETURN_IF_ERROR(UnpackAll(from.requests(), list.requests));
+  list.shutdown = from.shutdown();
+  list.as_of = from.as_of();
+  list.complete = ReadVector(from.complete());
+  list.last_rank = from.last_rank();
+  RONDE_RETURN_IF_ERROR(UnpackAll(from.partial(), list.partial));
+  list.unlock = from.unlock();
+  list.frozen = from.frozen();
+  list.pledged = from.pledged();
   return list;
 }
 
-Result<ResponseList> DecodeResponseList(std::span<const std::byte> bytes) {
+Result<ResponseList> Unpack(const wire::ResponseList& from) {
+  ResponseList list;
+  RONDE_RETURN_IF_ERROR(UnpackAll(from.responses(), list.responses));
+  list.shutdown = from.shutdown();
+  list.number = from.number();
+  list.evicted = ReadVector(from.evicted());
+  list.cached = ReadVector(from.cached());
+  list.absent = ReadVector(from.absent());
+  list.absent_changed = from.absent_changed();
+  if (from.tunables() != nullptr) list.tunables = Read(*from.tunables());
+  list.direct = from.direct();
+  if (from.lock() != nullptr) {
+    RONDE_ASSIGN_OR_RETURN(list.lock, Unpack(*from.lock()));
+  }
+  list.freeze = from.freeze();
+  list.unlocked = from.unlocked();
+  list.executed = from.executed();
+  return list;
+}
+
+}  // namespace
+
+Result<std::variant<RequestList, ResponseList>> Decode(std::span<const std::byte> bytes) {
   const Aligned aligned(bytes);
   RONDE_ASSIGN_OR_RETURN(const wire::Envelope* envelope, Open(aligned.bytes()));
-  const wire::ResponseList* from = envelope->body_as_ResponseList();
-  if (from == nullptr) return Corrupt("a response list was expected");
-  ResponseList list;
-  RONDE_RETURN_IF_ERROR(UnpackAll(from->responses(), list.responses));
-  list.shutdown = from->shutdown();
-  return list;
+  std::variant<RequestList, ResponseList> message;
+  if (const wire::RequestList* requests = envelope->body_as_RequestList()) {
+    RONDE_ASSIGN_OR_RETURN(message, Unpack(*requests));
+    return message;
+  }
+  if (const wire::ResponseList* responses = envelope->body_as_ResponseList()) {
+    RONDE_ASSIGN_OR_RETURN(message, Unpack(*responses));
+    return message;
+  }
+  return Corrupt("it is neither a request list nor a response list");
+}
+
+Result<RequestList> DecodeRequestList(std::span<const std::byte> bytes) {
+  RONDE_ASSIGN_OR_RETURN(auto message, Decode(bytes));
+  if (auto* list = std::get_if<RequestList>(&message)) return std::move(*list);
+  return Corrupt("a request list was expected");
+}
+
+Result<ResponseList> DecodeResponseList(std::span<const std::byte> bytes) {
+  RONDE_ASSIGN_OR_RETURN(auto message, Decode(bytes));
+  if (auto* list = std::get_if<ResponseList>(&message)) return std::move(*list);
+  return Corrupt("a response list was expected");
 }
 
 }  // namespace ronde

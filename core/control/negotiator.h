@@ -2,43 +2,63 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/base/status.h"
+#include "core/control/group_gate.h"
 #include "core/control/message.h"
+#include "core/control/observer.h"
+#include "core/control/process_sets.h"
+#include "core/control/slot_directory.h"
 
 namespace ronde {
 
 /// A name that some ranks have submitted and others have not.
 struct WaitingTensor {
   std::string name;
-  std::vector<int> waiting;   ///< ranks that have submitted it, ascending
-  std::vector<int> missing;   ///< ranks that have not, ascending
+  std::vector<int> waiting;   ///< world ranks that have submitted it, ascending
+  std::vector<int> missing;   ///< members of its process set that have not, ascending
   std::int64_t since_ns = 0;  ///< when the first rank submitted it
 };
 
 /// Turns the requests of all ranks into one ordered list of responses. A state machine without I/O:
-/// a name is ready once every rank has requested it, and names are answered in the order in which
-/// they became ready. A name that needs a rank which has shut down is answered with kShutdown; the
-/// message names the first such rank, whose absence may be why the next ones left.
-/// Thread rule: engine-only (rank 0).
+/// an operation is ready once every rank of its process set has requested it, in full or by its
+/// slot in the response cache, and operations are answered in the order in which they became ready;
+/// those of a group together. Zeros stand for ranks that have joined. An operation that needs a
+/// rank which has shut down is answered with kShutdown; the message names the first such rank,
+/// whose absence may be why the next ones left. Thread rule: engine-only (rank 0).
 class Negotiator {
  public:
-  explicit Negotiator(int size) : size_(size), shut_down_(size, false) {}
+  /// `cache_capacity` slots; `observer` may be null.
+  explicit Negotiator(int size, int cache_capacity = 0, EngineObserver* observer = nullptr);
 
   /// `now_ns` is when the request arrived. Error: kInternal where `rank` breaks the protocol (it
   /// requests a name twice, or anything after it has shut down).
   [[nodiscard]] Status AddRequest(int rank, Request request, std::int64_t now_ns);
+  /// `ranks` ask again for what they have in `slot`; `last_rank` of them was the last. Without
+  /// effect where the slot has changed since list number `as_of`, the last that they knew.
+  void AddCached(int slot, std::span<const int> ranks, int last_rank, std::uint64_t as_of,
+                 std::int64_t now_ns);
+  /// The members of a slot's process set at or below `root` in the tree of ranks that are there.
+  [[nodiscard]] std::vector<int> RanksBelow(int slot, int root) const;
   /// `rank` will request nothing more. Error: kInternal when it has said so before.
   [[nodiscard]] Status MarkShutdown(int rank);
   /// Answers every waiting name with `error`.
   void FailWaiting(const Status& error);
 
+  /// There are answers, or other news for all ranks.
   [[nodiscard]] bool has_ready() const { return !ready_.empty(); }
-  /// The responses since the last call, in order.
-  [[nodiscard]] std::vector<Response> TakeReady();
+  [[nodiscard]] bool has_news() const {
+    return has_ready() || !evicted_.empty() || absent_changed_;
+  }
+  /// Bytes of the data that is ready.
+  [[nodiscard]] std::int64_t ready_bytes() const { return ready_bytes_; }
+  /// The next list: everything since the last one, in order.
+  [[nodiscard]] ResponseList TakeReady();
 
   [[nodiscard]] bool all_shut_down() const {
     return static_cast<int>(shut_down_order_.size()) == size_;
@@ -48,23 +68,69 @@ class Negotiator {
 
   /// Every waiting name, longest first.
   [[nodiscard]] std::vector<WaitingTensor> Waiting() const;
-  /// When the longest waiting name was first submitted.
+  /// When the longest waiting name was first submitted, or earlier; cheap.
   [[nodiscard]] std::optional<std::int64_t> waiting_since_ns() const;
+  /// Nothing waits, nobody is absent, and there is no news.
+  [[nodiscard]] bool is_quiet() const;
+
+  [[nodiscard]] const SlotDirectory& slots() const { return slots_; }
 
  private:
   struct Pending {
-    std::vector<std::optional<Request>> requests;  // by rank
-    int count = 0;
-    std::int64_t since_ns = 0;
+    std::string key;
+    std::string name;
+    int set = kWorld;
+    const std::vector<int>* members = nullptr;        // of the set
+    std::vector<std::optional<Request>> requests;     // by position in members; none where cached
+    std::vector<bool> asked;                          // the same
+    int count = 0;                                    // of those that asked; 0: nothing waits
+    int slot = -1;                                    // what is asked for, where cached
+    std::vector<std::pair<std::string, int>> groups;  // that ranks put it in, with their sizes
+    std::int64_t since_ns = 0;                        // when the first one asked
   };
 
-  void AnswerIfDecided(const std::string& name);
+  void Open(Pending& pending, const std::string& key, const Request& request);
+  void MarkAsked(Pending& pending, std::size_t position, std::int64_t now_ns);
+  void Close(Pending& pending);
+  [[nodiscard]] std::vector<Pending*> PendingByAge();
+  [[nodiscard]] std::vector<const Pending*> PendingByAge() const;
+  [[nodiscard]] std::uint64_t next_list() const { return last_list_ + 1; }
+
+  void AnswerIfDecided(Pending& pending, int last_rank, std::int64_t now_ns);
+  void AnswerAllDecided(std::int64_t now_ns);
+  /// Members that have joined in place of asking; nothing where others are still missing.
+  [[nodiscard]] std::optional<std::vector<int>> JoinedOf(const Pending& pending) const;
+  /// The first rank that `pending` needs and that has shut down, or -1.
+  [[nodiscard]] int FindShutDown(const Pending& pending) const;
+  [[nodiscard]] Answer Agreed(Pending& pending, std::span<const int> joined);
+  [[nodiscard]] Answer FromCache(const Pending& pending, std::span<const int> joined);
+  void Finish(Pending& pending, Answer answer);
+  /// What agreed operations change here.
+  void Apply(Response& response);
+  void RemoveSet(Response& response);
+  void EndJoin();
+  void AssignSlot(const std::string& key, Answer& answer);
+  void Evict(int slot);
 
   const int size_;
-  std::unordered_map<std::string, Pending> pending_;
-  std::vector<Response> ready_;
+  EngineObserver* const observer_;
+  ProcessSets sets_;
+  SlotDirectory slots_;
+  GroupGate gate_;
+  std::unordered_map<std::string, Pending> pending_;  // asked for in full, by key
+  std::vector<Pending> cached_;                       // by slot; kept, so that nothing is allocated
+  int open_count_ = 0;                                // of both that somebody has asked for
+  std::int64_t waiting_since_ns_ = 0;                 // since open_count_ was 0 for the last time
+  std::vector<Answer> ready_;
+  std::int64_t ready_bytes_ = 0;
+  std::uint64_t last_list_ = 0;
+  std::vector<std::uint32_t> evicted_;
   std::vector<bool> shut_down_;
   std::vector<int> shut_down_order_;  // the ranks set in shut_down_, first to last
+  std::vector<bool> joined_;
+  std::string join_key_;  // under which ranks join; empty while nobody has
+  int last_joined_ = -1;
+  bool absent_changed_ = false;
 };
 
 }  // namespace ronde

@@ -6,9 +6,9 @@ namespace ronde {
 namespace {
 
 /// Each rank gives every rank a part of its rows, and all of them.
-Status CheckSplits(const std::vector<Request>& requests) {
-  for (std::size_t rank = 0; rank < requests.size(); ++rank) {
-    const Request& request = requests[rank];
+Status CheckSplits(const std::vector<Request>& requests, std::span<const int> ranks) {
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const Request& request = requests[i];
     std::int64_t rows = 0;
     bool valid = request.splits.size() == requests.size();
     for (const std::int64_t split : request.splits) {
@@ -16,7 +16,7 @@ Status CheckSplits(const std::vector<Request>& requests) {
     }
     if (valid && rows == request.shape[0]) continue;
     return Status::InvalidArgument(
-        StrCat("tensor '", request.name, "': on rank ", rank, " the splits are ",
+        StrCat("tensor '", request.name, "': on rank ", ranks[i], " the splits are ",
                ToString(request.splits), ", but ", request.shape[0], " rows go to ",
                requests.size(), " ranks; give one number of rows for each rank, none negative, ",
                "that add up to the rows of the input"));
@@ -39,7 +39,8 @@ Status CheckTotal(const std::vector<Request>& requests) {
 
 }  // namespace
 
-Status ListExtents(const std::vector<Request>& requests, std::vector<std::int64_t>& extents) {
+Status ListExtents(const std::vector<Request>& requests, std::span<const int> ranks,
+                   std::vector<std::int64_t>& extents) {
   const OperationKind kind = requests.front().kind;
   if (kind != OperationKind::kAllgather && kind != OperationKind::kAlltoall) return Status::Ok();
   RONDE_RETURN_IF_ERROR(CheckTotal(requests));
@@ -47,7 +48,7 @@ Status ListExtents(const std::vector<Request>& requests, std::vector<std::int64_
     for (const Request& request : requests) extents.push_back(request.shape[0]);
     return Status::Ok();
   }
-  RONDE_RETURN_IF_ERROR(CheckSplits(requests));
+  RONDE_RETURN_IF_ERROR(CheckSplits(requests, ranks));
   for (const Request& request : requests) {
     extents.insert(extents.end(), request.splits.begin(), request.splits.end());
   }

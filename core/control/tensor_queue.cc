@@ -3,51 +3,70 @@
 #include <utility>
 
 #include "core/base/strcat.h"
+#include "core/control/process_sets.h"
 
 namespace ronde {
 
 Result<bool> TensorQueue::Add(TensorEntry entry) {
   std::lock_guard lock(mutex_);
   if (!refusal_.ok()) return refusal_;
-  const std::string name = entry.request.name;
-  if (slots_.contains(name)) {
+  const auto [found, is_new] = slots_.try_emplace(KeyOf(entry.request));
+  if (!is_new) {
     return Status::DuplicateName(
-        StrCat("tensor '", name, "' was submitted again while the first submission is still in ",
-               "flight on rank ", rank_, "; wait for its handle or give it another name"));
+        StrCat("tensor '", entry.request.name,
+               "' was submitted again while the first submission is still in ", "flight on rank ",
+               rank_, "; wait for its handle or give it another name"));
   }
   entry.enqueued_ns = clock_.NowNs();
-  if (slots_.empty()) busy_since_ns_ = entry.enqueued_ns;
-  Slot& slot = slots_[name];
+  if (slots_.size() == 1) busy_since_ns_ = entry.enqueued_ns;
+  Slot& slot = found->second;
   slot.handle = entry.handle;
   slot.entry = std::move(entry);
-  new_names_.push_back(name);
-  return new_names_.size() == 1;
+  new_.push_back(&slot);
+  return new_.size() == 1;
 }
 
 TensorQueue::New TensorQueue::DrainNew() {
   std::lock_guard lock(mutex_);
   New drained{.requests = {}, .closed = closed_};
-  drained.requests.reserve(new_names_.size());
-  for (const std::string& name : new_names_) {
-    Slot& slot = slots_.at(name);
-    slot.stage = Stage::kDrained;
-    drained.requests.push_back(slot.entry.request);
+  drained.requests.reserve(new_.size());
+  for (Slot* slot : new_) {
+    slot->stage = Stage::kDrained;
+    drained.requests.push_back(&slot->entry.request);
   }
-  new_names_.clear();
+  new_.clear();
   return drained;
 }
 
-std::optional<TensorEntry> TensorQueue::Take(const std::string& name) {
+std::optional<TensorEntry> TensorQueue::Take(const std::string& key) {
   std::lock_guard lock(mutex_);
-  const auto found = slots_.find(name);
+  const auto found = slots_.find(key);
   if (found == slots_.end() || found->second.stage != Stage::kDrained) return std::nullopt;
   found->second.stage = Stage::kTaken;
   return std::move(found->second.entry);
 }
 
-void TensorQueue::Release(const std::string& name) {
+const Request* TensorQueue::Find(const std::string& key) const {
   std::lock_guard lock(mutex_);
-  if (slots_.erase(name) > 0 && slots_.empty()) busy_ns_ += clock_.NowNs() - busy_since_ns_;
+  const auto found = slots_.find(key);
+  if (found == slots_.end() || found->second.stage != Stage::kDrained) return nullptr;
+  return &found->second.entry.request;
+}
+
+std::vector<TensorEntry> TensorQueue::TakeAllOf(int process_set) {
+  std::lock_guard lock(mutex_);
+  std::vector<TensorEntry> entries;
+  for (auto& [key, slot] : slots_) {
+    if (slot.stage != Stage::kDrained || SetOf(slot.entry.request) != process_set) continue;
+    slot.stage = Stage::kTaken;
+    entries.push_back(std::move(slot.entry));
+  }
+  return entries;
+}
+
+void TensorQueue::Release(const std::string& key) {
+  std::lock_guard lock(mutex_);
+  if (slots_.erase(key) > 0 && slots_.empty()) busy_ns_ += clock_.NowNs() - busy_since_ns_;
 }
 
 void TensorQueue::Close() {
@@ -64,9 +83,9 @@ void TensorQueue::FailAll(const Status& status) {
     std::lock_guard lock(mutex_);
     closed_ = true;
     refusal_ = status;
-    new_names_.clear();
+    new_.clear();
     handles.reserve(slots_.size());
-    for (const auto& [name, slot] : slots_) handles.push_back(slot.handle);
+    for (const auto& [key, slot] : slots_) handles.push_back(slot.handle);
   }
   for (const Handle& handle : handles) handle.Complete(status);
 }

@@ -14,8 +14,9 @@
 
 namespace ronde {
 
-/// The operations that are in flight on this rank, by name: from Add until Release.
-/// Thread rule: thread-safe; guarded by mutex_. Handles are completed outside of it.
+/// The operations that are in flight on this rank, by key (KeyOf: the name, within its process
+/// set): from Add until Release. Thread rule: thread-safe; guarded by mutex_. Handles are completed
+/// outside of it.
 class TensorQueue {
  public:
   /// `clock` must outlive the queue.
@@ -26,16 +27,20 @@ class TensorQueue {
   [[nodiscard]] Result<bool> Add(TensorEntry entry);
 
   struct New {
-    std::vector<Request> requests;  ///< in the order of submission
-    bool closed = false;            ///< nothing will follow them
+    std::vector<const Request*> requests;  ///< in the order of submission; valid until taken
+    bool closed = false;                   ///< nothing will follow them
   };
   /// The requests that no call has returned before; from now on Take finds them.
   [[nodiscard]] New DrainNew();
 
-  /// Hands out a drained operation for execution; its name stays taken until Release.
-  [[nodiscard]] std::optional<TensorEntry> Take(const std::string& name);
-  /// The operation has ended: its name may be used again.
-  void Release(const std::string& name);
+  /// Hands out a drained operation for execution; its key stays taken until Release.
+  [[nodiscard]] std::optional<TensorEntry> Take(const std::string& key);
+  /// The request of a drained operation that has not been taken, or null; valid until taken.
+  [[nodiscard]] const Request* Find(const std::string& key) const;
+  /// Takes every drained operation of a process set.
+  [[nodiscard]] std::vector<TensorEntry> TakeAllOf(int process_set);
+  /// The operation has ended: its key may be used again.
+  void Release(const std::string& key);
 
   /// Later operations are refused with kShutdown.
   void Close();
@@ -58,8 +63,8 @@ class TensorQueue {
   const Clock& clock_;
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Slot> slots_;
-  std::vector<std::string> new_names_;
-  Status refusal_;  // not ok: what later operations get
+  std::vector<Slot*> new_;  // nodes of slots_, which stay where they are
+  Status refusal_;          // not ok: what later operations get
   bool closed_ = false;
   std::int64_t busy_since_ns_ = 0;  // meaningful while slots_ is not empty
   std::int64_t busy_ns_ = 0;

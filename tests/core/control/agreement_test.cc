@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -10,6 +11,13 @@
 
 namespace ronde {
 namespace {
+
+/// With ranks 0, 1, ...
+Response AgreeInWorld(std::vector<Request> requests) {
+  std::vector<int> ranks(requests.size());
+  std::iota(ranks.begin(), ranks.end(), 0);
+  return Agree(std::move(requests), ranks);
+}
 
 Request Conv1(OperationKind kind = OperationKind::kAllreduce) {
   Request request;
@@ -25,17 +33,17 @@ Status ErrorOf(Request request, const std::function<void(Request&)>& change, int
                int size = 2) {
   std::vector<Request> requests(size, request);
   change(requests[odd_rank]);
-  return Agree(std::move(requests)).error;
+  return AgreeInWorld(std::move(requests)).error;
 }
 
 Status ErrorOfAll(Request request, const std::function<void(Request&)>& change, int size = 2) {
   change(request);
-  return Agree(std::vector<Request>(size, request)).error;
+  return AgreeInWorld(std::vector<Request>(size, request)).error;
 }
 
 TEST(Agree, EqualRequestsAreAgreed) {
   for (int size : {1, 2, 3, 8}) {
-    const Response response = Agree(std::vector<Request>(size, Conv1()));
+    const Response response = AgreeInWorld(std::vector<Request>(size, Conv1()));
     EXPECT_TRUE(response.error.ok());
     EXPECT_EQ(response.request, Conv1());
     EXPECT_TRUE(response.rank_extents.empty());
@@ -69,9 +77,9 @@ TEST(Agree, PlacesAreKeptWhereAllRanksSaidTheSame) {
   request.input_place = {.block = 1, .offset = 64};
   request.output_place = {.block = 2, .offset = 0};
   std::vector<Request> requests(3, request);
-  EXPECT_EQ(Agree(requests).request.output_place, request.output_place);
+  EXPECT_EQ(AgreeInWorld(requests).request.output_place, request.output_place);
   requests[2].output_place = {};
-  const Response response = Agree(requests);
+  const Response response = AgreeInWorld(requests);
   EXPECT_TRUE(response.error.ok());
   EXPECT_EQ(response.request.input_place, request.input_place);
   EXPECT_FALSE(response.request.output_place.registered());
@@ -113,7 +121,7 @@ TEST(Agree, AllgatherJoinsDifferentFirstDimensions) {
   requests[0].shape = {5, 3};
   requests[1].shape = {0, 3};
   requests[2].shape = {7, 3};
-  const Response response = Agree(requests);
+  const Response response = AgreeInWorld(requests);
   EXPECT_TRUE(response.error.ok());
   EXPECT_EQ(response.rank_extents, (std::vector<std::int64_t>{5, 0, 7}));
 }
@@ -147,14 +155,15 @@ Request Exchange(std::int64_t rows, std::vector<std::int64_t> splits) {
 }
 
 TEST(Agree, AlltoallListsTheBlocksOfAllRanks) {
-  const Response response = Agree({Exchange(3, {1, 2}), Exchange(5, {5, 0})});
+  const Response response = AgreeInWorld({Exchange(3, {1, 2}), Exchange(5, {5, 0})});
   EXPECT_TRUE(response.error.ok()) << response.error.message();
   EXPECT_EQ(response.rank_extents, (std::vector<std::int64_t>{1, 2, 5, 0}));
 }
 
 TEST(Agree, AlltoallSplitsMustBeOneForEachRankAndAddUp) {
   const auto error = [](std::int64_t rows, std::vector<std::int64_t> splits) {
-    const Response response = Agree({Exchange(3, {1, 2}), Exchange(rows, std::move(splits))});
+    const Response response =
+        AgreeInWorld({Exchange(3, {1, 2}), Exchange(rows, std::move(splits))});
     EXPECT_TRUE(response.error.ok() || response.rank_extents.empty());
     return response.error;
   };
@@ -195,7 +204,7 @@ TEST(Agree, AnAllgatherIntoAnOutputNeedsTheFirstDimensionEqualAsWell) {
 
 TEST(Agree, ReducescatterNeedsRowsAndAnElementwiseOperator) {
   const Request scatter = Conv1(OperationKind::kReducescatter);
-  EXPECT_TRUE(Agree({scatter, scatter}).error.ok());
+  EXPECT_TRUE(AgreeInWorld({scatter, scatter}).error.ok());
   EXPECT_EQ(ErrorOf(scatter, [](Request& r) { r.shape = {63, 3}; }).code(), StatusCode::kMismatch);
   EXPECT_EQ(ErrorOfAll(scatter, [](Request& r) { r.shape = {}; }),
             Status::InvalidArgument("tensor 'conv1.weight': reducescatter works along the first "

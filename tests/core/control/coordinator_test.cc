@@ -60,6 +60,12 @@ TEST(Coordinator, EndsOnceWithTheLastRank) {
   ManualClock clock;
   Coordinator coordinator(2, ConfigWith(Setting::kCycleTimeMs, "1000"), clock);
   ASSERT_TRUE(coordinator.Add(1, Requests({"a"}, true)).ok());
+  const std::optional<ResponseList> news =
+      coordinator.TakeDue();  // nobody waits for rank 1 any more
+  ASSERT_TRUE(news.has_value());
+  EXPECT_TRUE(news->responses.empty());
+  EXPECT_EQ(news->absent, std::vector<std::int32_t>{1});
+  EXPECT_FALSE(news->shutdown);
   EXPECT_FALSE(coordinator.TakeDue().has_value());
   ASSERT_TRUE(coordinator.Add(0, Requests({"a"}, true)).ok());
   const std::optional<ResponseList> list = coordinator.TakeDue();

@@ -27,15 +27,15 @@ TEST(Negotiator, ANameIsReadyOnceEveryRankHasRequestedIt) {
   EXPECT_FALSE(negotiator.has_ready());
   ASSERT_TRUE(negotiator.AddRequest(1, Named("w"), 0).ok());
   EXPECT_TRUE(negotiator.has_ready());
-  EXPECT_EQ(Names(negotiator.TakeReady()), Strings{"w"});
-  EXPECT_TRUE(negotiator.TakeReady().empty());
+  EXPECT_EQ(Names(negotiator.TakeReady().responses), Strings{"w"});
+  EXPECT_TRUE(negotiator.TakeReady().responses.empty());
 }
 
 TEST(Negotiator, OneRankIsReadyAtOnce) {
   Negotiator negotiator(1);
   ASSERT_TRUE(negotiator.AddRequest(0, Named("b"), 0).ok());
   ASSERT_TRUE(negotiator.AddRequest(0, Named("a"), 0).ok());
-  EXPECT_EQ(Names(negotiator.TakeReady()), (Strings{"b", "a"}));
+  EXPECT_EQ(Names(negotiator.TakeReady().responses), (Strings{"b", "a"}));
 }
 
 TEST(Negotiator, AnswersInTheOrderOfReadiness) {
@@ -46,7 +46,7 @@ TEST(Negotiator, AnswersInTheOrderOfReadiness) {
   for (const char* name : {"c", "a", "b"}) {
     ASSERT_TRUE(negotiator.AddRequest(1, Named(name), 0).ok());
   }
-  EXPECT_EQ(Names(negotiator.TakeReady()), (Strings{"c", "a", "b"}));
+  EXPECT_EQ(Names(negotiator.TakeReady().responses), (Strings{"c", "a", "b"}));
 }
 
 TEST(Negotiator, AnswersAMismatchAndGoesOn) {
@@ -55,7 +55,7 @@ TEST(Negotiator, AnswersAMismatchAndGoesOn) {
   ASSERT_TRUE(negotiator.AddRequest(0, Named("w", {3}), 0).ok());
   ASSERT_TRUE(negotiator.AddRequest(0, Named("w"), 0).ok());
   ASSERT_TRUE(negotiator.AddRequest(1, Named("w"), 0).ok());
-  const std::vector<Response> responses = negotiator.TakeReady();
+  const std::vector<Response> responses = negotiator.TakeReady().responses;
   ASSERT_EQ(responses.size(), 2u);
   EXPECT_EQ(responses[0].error.code(), StatusCode::kMismatch);
   EXPECT_TRUE(responses[1].error.ok());
@@ -76,7 +76,7 @@ TEST(Negotiator, ANameThatNeedsARankThatHasShutDownFailsNamingIt) {
   ASSERT_TRUE(negotiator.AddRequest(2, Named("both"), 0).ok());
   ASSERT_TRUE(negotiator.MarkShutdown(2).ok());
   ASSERT_TRUE(negotiator.AddRequest(1, Named("late"), 0).ok());
-  const std::vector<Response> responses = negotiator.TakeReady();
+  const std::vector<Response> responses = negotiator.TakeReady().responses;
   EXPECT_EQ(Names(responses), (Strings{"early", "late"}));
   EXPECT_EQ(
       responses[0].error,
@@ -86,7 +86,7 @@ TEST(Negotiator, ANameThatNeedsARankThatHasShutDownFailsNamingIt) {
   // Submitted by the rank before it shut down: the others can still join.
   ASSERT_TRUE(negotiator.AddRequest(0, Named("both"), 0).ok());
   ASSERT_TRUE(negotiator.AddRequest(1, Named("both"), 0).ok());
-  EXPECT_TRUE(negotiator.TakeReady().at(0).error.ok());
+  EXPECT_TRUE(negotiator.TakeReady().responses.at(0).error.ok());
 }
 
 TEST(Negotiator, NamesTheRankThatShutDownFirst) {
@@ -94,7 +94,8 @@ TEST(Negotiator, NamesTheRankThatShutDownFirst) {
   ASSERT_TRUE(negotiator.MarkShutdown(2).ok());
   ASSERT_TRUE(negotiator.MarkShutdown(0).ok());
   ASSERT_TRUE(negotiator.AddRequest(1, Named("w"), 0).ok());
-  EXPECT_NE(negotiator.TakeReady().at(0).error.message().find("needs rank 2"), std::string::npos);
+  EXPECT_NE(negotiator.TakeReady().responses.at(0).error.message().find("needs rank 2"),
+            std::string::npos);
 }
 
 TEST(Negotiator, TellsWhoIsStillRunning) {
@@ -128,7 +129,7 @@ TEST(Negotiator, FailWaitingAnswersEveryWaitingName) {
   ASSERT_TRUE(negotiator.AddRequest(0, Named("a"), 0).ok());
   ASSERT_TRUE(negotiator.AddRequest(1, Named("b"), 0).ok());
   negotiator.FailWaiting(Status::Timeout("late"));
-  const std::vector<Response> responses = negotiator.TakeReady();
+  const std::vector<Response> responses = negotiator.TakeReady().responses;
   ASSERT_EQ(responses.size(), 2u);
   EXPECT_EQ(responses[1].error, Status::Timeout("late"));
   EXPECT_TRUE(negotiator.Waiting().empty());

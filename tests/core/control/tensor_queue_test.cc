@@ -24,8 +24,8 @@ TEST_F(TensorQueueTest, DrainsInTheOrderOfSubmissionOnce) {
   EXPECT_FALSE(queue_.Add(Entry("a")).value());  // the engine has been woken for "b"
   const TensorQueue::New drained = queue_.DrainNew();
   ASSERT_EQ(drained.requests.size(), 2u);
-  EXPECT_EQ(drained.requests[0].name, "b");
-  EXPECT_EQ(drained.requests[1].name, "a");
+  EXPECT_EQ(drained.requests[0]->name, "b");
+  EXPECT_EQ(drained.requests[1]->name, "a");
   EXPECT_FALSE(drained.closed);
   EXPECT_TRUE(queue_.DrainNew().requests.empty());
   EXPECT_TRUE(queue_.Add(Entry("c")).value());
