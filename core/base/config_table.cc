@@ -31,10 +31,12 @@ constexpr std::array kTable = {
                 1e6, "",
                 "microseconds that --wait auto spins before it sleeps; -1 adapts to ranks and "
                 "cores"},
-    SettingSpec{Setting::kTuningFile, "RONDE_TUNING_FILE", "--tuning-file", "Collectives", kText,
-                "", 0, 0, "",
-                "what `ronde-bench --calibrate FILE` measured: costs, thresholds and algorithms by "
-                "size; rank 0 reads it for all; empty uses compiled-in costs"},
+    SettingSpec{
+        Setting::kTuningFile, "RONDE_TUNING_FILE", "--tuning-file", "Collectives", kText, "", 0, 0,
+        "",
+        "what `ronde-bench --calibrate FILE` measured or --autotune-file FILE saved: costs, "
+        "thresholds, algorithms by size, settings; rank 0 reads it for all; empty uses "
+        "compiled-in costs"},
     SettingSpec{Setting::kFusionThresholdBytes, "RONDE_FUSION_THRESHOLD_BYTES",
                 "--fusion-threshold-bytes", "Engine", kBytes, "1M", 0, 4 * kGiB, "",
                 "tensors are fused into batches of at most this size; larger ones travel alone"},
@@ -77,10 +79,10 @@ constexpr std::array kTable = {
                 "serve the metrics on this loopback port plus the local rank; 0 is off"},
     SettingSpec{Setting::kMetricsIntervalS, "RONDE_METRICS_INTERVAL_S", "--metrics-interval-s",
                 "Observation", kReal, "5", 0.1, kDay, "", "seconds between two metrics files"},
-    SettingSpec{Setting::kAutotune, "RONDE_AUTOTUNE", "--autotune", "Autotuning", kSwitch, "off", 0,
-                0, "",
-                "try out fusion threshold, batching, chunk size and algorithm thresholds while the "
-                "job runs, and keep what beats the defaults"},
+    SettingSpec{
+        Setting::kAutotune, "RONDE_AUTOTUNE", "--autotune", "Autotuning", kSwitch, "off", 0, 0, "",
+        "try out fusion threshold, cycle time, chunk size and algorithm thresholds while the "
+        "job runs, except what is set by hand, and keep what beats the defaults"},
     SettingSpec{Setting::kAutotuneFile, "RONDE_AUTOTUNE_FILE", "--autotune-file", "Autotuning",
                 kText, "", 0, 0, "",
                 "where to save the result as a tuning file for --tuning-file; empty is nowhere"},

@@ -35,7 +35,7 @@ Placement PlaceRanks(const Transport& transport) {
 
 }  // namespace
 
-Result<Communicator> Communicator::Create(Transport& transport) {
+Result<Communicator> Communicator::Create(Transport& transport, Deadline deadline) {
   Communicator world(transport);
   const Placement placement = PlaceRanks(transport);
   const auto& per_host = placement.ranks_per_host;
@@ -53,7 +53,7 @@ Result<Communicator> Communicator::Create(Transport& transport) {
     made->host_count_ = host_count;
     return made;
   };
-  RONDE_ASSIGN_OR_RETURN(auto alone_transport, transport.Split(transport.rank(), 0));
+  RONDE_ASSIGN_OR_RETURN(auto alone_transport, transport.Split(transport.rank(), 0, deadline));
   Transport* const borrowed = alone_transport.get();
   auto alone = group(std::move(alone_transport), 1);
   if (one_host) {
@@ -64,8 +64,9 @@ Result<Communicator> Communicator::Create(Transport& transport) {
     world.local_ = std::move(alone);
     return world;
   }
-  RONDE_ASSIGN_OR_RETURN(auto local, transport.Split(placement.host, transport.rank()));
-  RONDE_ASSIGN_OR_RETURN(auto cross, transport.Split(placement.local_rank, placement.host));
+  RONDE_ASSIGN_OR_RETURN(auto local, transport.Split(placement.host, transport.rank(), deadline));
+  RONDE_ASSIGN_OR_RETURN(auto cross,
+                         transport.Split(placement.local_rank, placement.host, deadline));
   const int hosts_reached = cross->size();
   world.local_ = group(std::move(local), 1);
   world.cross_ = group(std::move(cross), hosts_reached);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/clock.h"
 #include "core/base/status.h"
 #include "core/comm/transport.h"
 
@@ -16,7 +17,9 @@ class Communicator {
   /// Collective. `transport` must outlive the communicator.
   /// Groups by host id: local() holds the ranks of this host in rank order; cross() holds the ranks
   /// with this local rank on every host that has one, in order of their hosts' lowest rank.
-  [[nodiscard]] static Result<Communicator> Create(Transport& transport);
+  /// Errors: those of Transport::Split.
+  [[nodiscard]] static Result<Communicator> Create(Transport& transport,
+                                                   Deadline deadline = Deadline::After(60));
 
   Communicator(Communicator&&) = default;
   Communicator& operator=(Communicator&&) = default;

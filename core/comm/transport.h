@@ -78,6 +78,17 @@ class Transport {
   /// both return kOk: callers look at their queues. Error: kAborted.
   virtual Status WaitForRing(Deadline deadline) = 0;
 
+  // --- Notice board: one word a rank, seen by peers without a message. Sequentially consistent: of
+  // two ranks that each publish and then look, at least one sees the other's word.
+  /// All ranks have one: they share a host. The rest of this needs it.
+  [[nodiscard]] virtual bool has_board() const { return false; }
+  /// Shows `word` to all ranks; wakes nobody.
+  virtual void Publish(std::uint64_t /*word*/) {}
+  /// What `rank` showed last; 0 before.
+  [[nodiscard]] virtual std::uint64_t Published(int /*rank*/) const { return 0; }
+  /// Wakes the WaitForRing of every peer.
+  virtual void RingPeers() {}
+
   // --- Regions.
   /// Zero-filled, page-aligned memory. Error: kUnavailable.
   virtual Result<std::unique_ptr<Region>> AllocateRegion(std::size_t size_bytes) = 0;
@@ -88,6 +99,8 @@ class Transport {
   // --- Liveness.
   /// Ends the job for all ranks of the world with `cause`; the first cause wins.
   virtual void Abort(const Status& cause) = 0;
+  /// Whether the cause with which the job has ended is this rank's, so that it is its to tell.
+  [[nodiscard]] virtual bool gave_cause() const { return false; }
   /// The same while the engine's thread waits in a data operation, which ends promptly. Any thread.
   virtual void RequestAbort(const Status& cause) = 0;
   /// kOk, or kAborted with the cause. Cheap enough for wait loops.
@@ -95,14 +108,16 @@ class Transport {
 
   // --- Groups.
   /// Collective: ranks of equal `color` form a group, ordered by (key, rank). The child shares
-  /// liveness and statistics with its parent, has no control plane, and must not outlive it.
-  virtual Result<std::unique_ptr<Transport>> Split(int color, int key) = 0;
+  /// liveness and statistics with its parent, has no control plane, and must not outlive it. What
+  /// it takes is given back with it. Errors: kTimeout, kAborted; kUnavailable on all ranks alike
+  /// where there are more groups than the transport can tell apart.
+  virtual Result<std::unique_ptr<Transport>> Split(int color, int key, Deadline deadline) = 0;
 
   /// Bytes of data that this rank has sent to peers, splits included.
   [[nodiscard]] virtual std::uint64_t bytes_sent() const = 0;
 
-  /// The library's own communicator for algorithms that hand over to it (an MPI_Comm* for "mpi");
-  /// null elsewhere.
+  /// The library's own communicator for algorithms that hand over to it (an MPI_Comm* for the
+  /// world of "mpi"); null elsewhere.
   [[nodiscard]] virtual void* native_communicator() { return nullptr; }
 };
 

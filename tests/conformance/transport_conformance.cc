@@ -131,7 +131,8 @@ Status RefusesBadRegions(Transport& transport) {
 Status SplitsByColorAndKey(Transport& transport) {
   // Odd and even ranks, in reverse order.
   const std::uint64_t before = transport.bytes_sent();
-  RONDE_ASSIGN_OR_RETURN(auto group, transport.Split(transport.rank() % 2, -transport.rank()));
+  RONDE_ASSIGN_OR_RETURN(auto group,
+                         transport.Split(transport.rank() % 2, -transport.rank(), Patience()));
   const int members = (transport.size() + 1 - transport.rank() % 2) / 2;
   CONFORM(group->size() == members);
   CONFORM(group->rank() == members - 1 - transport.rank() / 2);
@@ -145,7 +146,7 @@ Status SplitsByColorAndKey(Transport& transport) {
   CONFORM(transport.bytes_sent() == before + 100, "splits share the statistics");
   CONFORM(!group->Post(0, {}).ok(), "a split has no control plane");
   CONFORM(group->CheckLiveness().ok());
-  RONDE_ASSIGN_OR_RETURN(auto single, group->Split(group->rank(), 0));
+  RONDE_ASSIGN_OR_RETURN(auto single, group->Split(group->rank(), 0, Patience()));
   CONFORM(single->size() == 1 && single->rank() == 0);
   return Status::Ok();
 }

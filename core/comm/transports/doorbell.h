@@ -16,6 +16,7 @@ struct DoorbellPage {
   alignas(128) std::atomic<std::uint32_t> bell;      ///< rises with every ring; the futex word
   std::atomic<std::uint32_t> sleeping;               ///< the owner is about to sleep or asleep
   alignas(128) std::atomic<std::uint64_t> posted;    ///< control messages sent to the owner
+  alignas(128) std::atomic<std::uint64_t> notice;    ///< what the owner has published
   alignas(128) std::atomic<std::uint32_t> aborting;  ///< 1 + the rank that ended the job
   std::atomic<std::uint32_t> left;                   ///< the owner has ended its part in order
   std::atomic<std::int32_t> process;                 ///< the owner's process id

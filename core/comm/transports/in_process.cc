@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <functional>
 #include <numeric>
 #include <set>
 
@@ -21,7 +23,6 @@ using in_process::SharedState;
 using in_process::WaitOutcome;
 
 constexpr int kSplitTag = kTagLimit;
-constexpr double kSplitTimeoutS = 60;
 
 class InProcessRegion final : public Region {
  public:
@@ -55,6 +56,11 @@ class InProcessTransport final : public Transport {
         members_(std::move(members)),
         rank_(rank),
         bytes_sent_(std::move(counter)) {}
+  ~InProcessTransport() override {
+    if (group_ != 0) state_->LeaveGroup(group_, size());
+  }
+  InProcessTransport(const InProcessTransport&) = delete;
+  InProcessTransport& operator=(const InProcessTransport&) = delete;
 
   [[nodiscard]] std::string_view name() const override { return "in_process"; }
   [[nodiscard]] int rank() const override { return rank_; }
@@ -84,10 +90,33 @@ class InProcessTransport final : public Transport {
   Result<std::unique_ptr<Region>> MapRegion(int peer, const RegionToken& token,
                                             std::size_t size_bytes) override;
 
-  void Abort(const Status& cause) override { state_->Abort(cause); }
-  void RequestAbort(const Status& cause) override { state_->Abort(cause); }
+  [[nodiscard]] bool has_board() const override {
+    // As between processes: only where all ranks are said to share a host.
+    return group_ == 0 && std::adjacent_find(host_ids_->begin(), host_ids_->end(),
+                                             std::not_equal_to<>()) == host_ids_->end();
+  }
+  void Publish(std::uint64_t word) override {
+    state_->notice(world_rank()).store(word, std::memory_order_seq_cst);
+  }
+  [[nodiscard]] std::uint64_t Published(int rank) const override {
+    return state_->notice(members_[rank]).load(std::memory_order_seq_cst);
+  }
+  void RingPeers() override {
+    for (const int member : members_) {
+      if (member != world_rank()) state_->inbox(member).Ring();
+    }
+  }
+
+  void Abort(const Status& cause) override {
+    // Relaxed: read by whoever has seen that the job has ended.
+    if (state_->Abort(cause)) gave_cause_.store(true, std::memory_order_relaxed);
+  }
+  void RequestAbort(const Status& cause) override { Abort(cause); }
+  [[nodiscard]] bool gave_cause() const override {
+    return gave_cause_.load(std::memory_order_relaxed);
+  }
   Status CheckLiveness() override { return state_->status(); }
-  Result<std::unique_ptr<Transport>> Split(int color, int key) override;
+  Result<std::unique_ptr<Transport>> Split(int color, int key, Deadline deadline) override;
   [[nodiscard]] std::uint64_t bytes_sent() const override { return *bytes_sent_; }
 
  private:
@@ -104,13 +133,14 @@ class InProcessTransport final : public Transport {
   Status Finish(WaitOutcome outcome, std::int64_t started_ns, std::string_view action, int peer);
   Status SendTo(int peer, int tag, std::span<const std::byte> data, const Deadline& deadline);
   Status ReceiveFrom(int peer, int tag, std::span<std::byte> data, const Deadline& deadline);
-  Status ExchangeSplit(std::vector<SplitEntry>* entries);
+  Status ExchangeSplit(std::vector<SplitEntry>* entries, const Deadline& deadline);
 
   std::shared_ptr<SharedState> state_;
   std::shared_ptr<const std::vector<std::string>> host_ids_;
   std::uint64_t group_;
   std::vector<int> members_;
   int rank_;
+  std::atomic<bool> gave_cause_{false};
   std::shared_ptr<std::uint64_t> bytes_sent_;
   std::map<std::tuple<int, int, int>, Mailbox*> mailboxes_;
 };
@@ -211,8 +241,8 @@ Result<std::unique_ptr<Region>> InProcessTransport::MapRegion(int peer, const Re
 }
 
 // Rank 0 of the group collects colours and keys, numbers the new groups and tells everybody.
-Status InProcessTransport::ExchangeSplit(std::vector<SplitEntry>* entries) {
-  const Deadline deadline = Deadline::After(kSplitTimeoutS);
+Status InProcessTransport::ExchangeSplit(std::vector<SplitEntry>* entries,
+                                         const Deadline& deadline) {
   if (rank_ != 0) {
     RONDE_RETURN_IF_ERROR(
         SendTo(0, kSplitTag, std::as_bytes(std::span(&(*entries)[rank_], 1)), deadline));
@@ -234,11 +264,12 @@ Status InProcessTransport::ExchangeSplit(std::vector<SplitEntry>* entries) {
   return Status::Ok();
 }
 
-Result<std::unique_ptr<Transport>> InProcessTransport::Split(int color, int key) {
+Result<std::unique_ptr<Transport>> InProcessTransport::Split(int color, int key,
+                                                             Deadline deadline) {
   const std::uint64_t bytes_before = *bytes_sent_;
   std::vector<SplitEntry> entries(members_.size());
   entries[rank_] = {color, key, 0};
-  RONDE_RETURN_IF_ERROR(ExchangeSplit(&entries));
+  RONDE_RETURN_IF_ERROR(ExchangeSplit(&entries, deadline));
   *bytes_sent_ = bytes_before;  // not data
 
   std::vector<int> order;
@@ -275,7 +306,7 @@ std::unique_ptr<Transport> InProcessWorld::Connect(int rank) const {
                                               std::make_shared<std::uint64_t>(0));
 }
 
-void InProcessWorld::Abort(const Status& cause) const { state_->Abort(cause); }
+void InProcessWorld::Abort(const Status& cause) const { static_cast<void>(state_->Abort(cause)); }
 
 std::vector<std::unique_ptr<Transport>> MakeInProcessWorld(int size, InProcessOptions options) {
   const InProcessWorld world(size, std::move(options));

@@ -105,7 +105,7 @@ Memory::Memory(std::size_t size_bytes)
 
 Memory::~Memory() { ::operator delete(data_, kPage); }
 
-SharedState::SharedState(int size) {
+SharedState::SharedState(int size) : notices_(static_cast<std::size_t>(size)) {
   for (int rank = 0; rank < size; ++rank) inboxes_.push_back(std::make_unique<Inbox>(aborted_));
 }
 
@@ -123,6 +123,14 @@ std::uint64_t SharedState::NewGroups(std::uint64_t count) {
   return first;
 }
 
+void SharedState::LeaveGroup(std::uint64_t group, int members) {
+  const std::lock_guard lock(mutex_);
+  if (++left_[group] < members) return;
+  left_.erase(group);
+  mailboxes_.erase(mailboxes_.lower_bound({group, 0, 0, 0}),
+                   mailboxes_.lower_bound({group + 1, 0, 0, 0}));
+}
+
 std::uint64_t SharedState::AddMemory(const std::shared_ptr<Memory>& memory) {
   const std::lock_guard lock(mutex_);
   std::erase_if(memories_, [](const auto& entry) { return entry.second.expired(); });
@@ -136,13 +144,14 @@ std::shared_ptr<Memory> SharedState::FindMemory(std::uint64_t id) {
   return found == memories_.end() ? nullptr : found->second.lock();
 }
 
-void SharedState::Abort(const Status& cause) {
+bool SharedState::Abort(const Status& cause) {
   const std::lock_guard lock(mutex_);
-  if (aborted()) return;
+  if (aborted()) return false;
   cause_ = Status::Aborted(cause.message());
   aborted_.store(true, std::memory_order_release);  // publishes cause_ to waiters
   for (const auto& [address, mailbox] : mailboxes_) mailbox->WakeAll();
   for (const auto& inbox : inboxes_) inbox->WakeAll();
+  return true;
 }
 
 Status SharedState::status() {

@@ -112,17 +112,22 @@ class SharedState {
   explicit SharedState(int size);
 
   [[nodiscard]] Inbox& inbox(int world_rank) { return *inboxes_[world_rank]; }
-  /// The mailbox of that address, made on first use; valid for the life of the state.
+  /// What a rank has on its notice board.
+  [[nodiscard]] std::atomic<std::uint64_t>& notice(int world_rank) { return notices_[world_rank]; }
+  /// The mailbox of that address, made on first use; valid until all members have left the group.
   [[nodiscard]] Mailbox& MailboxOf(std::uint64_t group, int source, int destination, int tag);
   /// `count` group ids that nobody else has.
   [[nodiscard]] std::uint64_t NewGroups(std::uint64_t count);
+  /// One of its `members` is done with it; the last takes its mailboxes along.
+  void LeaveGroup(std::uint64_t group, int members);
 
   /// Registers memory; the id finds it while somebody keeps it.
   std::uint64_t AddMemory(const std::shared_ptr<Memory>& memory);
   [[nodiscard]] std::shared_ptr<Memory> FindMemory(std::uint64_t id);
 
   /// The first cause wins.
-  void Abort(const Status& cause);
+  /// Whether `cause` is the first.
+  bool Abort(const Status& cause);
   [[nodiscard]] bool aborted() const { return aborted_.load(std::memory_order_acquire); }
   /// kAborted with the first cause's message; kOk before.
   [[nodiscard]] Status status();
@@ -132,10 +137,12 @@ class SharedState {
   std::mutex mutex_;  // guards what follows
   Status cause_;
   std::uint64_t next_group_ = 1;
+  std::map<std::uint64_t, int> left_;  // groups that some have left: how many
   std::uint64_t next_memory_ = 1;
   std::map<std::uint64_t, std::weak_ptr<Memory>> memories_;
   std::map<std::tuple<std::uint64_t, int, int, int>, std::unique_ptr<Mailbox>> mailboxes_;
   std::vector<std::unique_ptr<Inbox>> inboxes_;  // immutable after construction
+  std::vector<std::atomic<std::uint64_t>> notices_;
 };
 
 }  // namespace ronde::in_process

@@ -15,6 +15,9 @@
 namespace ronde {
 namespace {
 
+constexpr int kSplitTag = kTagLimit;
+static_assert(kSplitTag < MpiWorld::kTagsPerGroup);
+
 // MPI counts are ints: longer messages travel in pieces.
 constexpr std::size_t kPieceBytes = std::size_t{1} << 30;
 
@@ -130,18 +133,28 @@ bool Transfer::receive_is_missing() {
   return false;
 }
 
+// One rank's colour and key in a Split, and the number that the groups are to have.
+struct SplitEntry {
+  int color = 0;
+  int key = 0;
+  int group = 0;
+};
+
 class MpiTransport final : public Transport {
  public:
-  // The world's transport owns `owned`; its splits own only their communicator.
-  MpiTransport(MpiWorld& world, std::unique_ptr<MpiWorld> owned, MPI_Comm comm,
+  // The world's transport, of group 0, owns `owned`; its splits own nothing but their tags.
+  MpiTransport(MpiWorld& world, std::unique_ptr<MpiWorld> owned, int group,
                std::vector<int> members, int rank)
       : owned_(std::move(owned)),
         world_(world),
-        comm_(comm),
+        comm_(world.data()),
+        group_(group),
         members_(std::move(members)),
-        rank_(rank) {}
+        rank_(rank) {
+    if (group_ != 0) world_.Enter(group_);
+  }
   ~MpiTransport() override {
-    if (!owned_ && !world_.failed()) MPI_Comm_free(&comm_);
+    if (group_ != 0) world_.Leave(group_);
   }
   MpiTransport(const MpiTransport&) = delete;
   MpiTransport& operator=(const MpiTransport&) = delete;
@@ -182,12 +195,18 @@ class MpiTransport final : public Transport {
   Result<std::unique_ptr<Region>> MapRegion(int peer, const RegionToken& token,
                                             std::size_t size_bytes) override;
 
+  [[nodiscard]] bool has_board() const override { return group_ == 0 && world_.has_board(); }
+  void Publish(std::uint64_t word) override { world_.Publish(word); }
+  [[nodiscard]] std::uint64_t Published(int rank) const override { return world_.Published(rank); }
+  void RingPeers() override { world_.RingPeers(); }
+
   void Abort(const Status& cause) override { world_.Abort(cause); }
+  [[nodiscard]] bool gave_cause() const override { return world_.gave_cause(); }
   void RequestAbort(const Status& cause) override { world_.RequestAbort(cause); }
   Status CheckLiveness() override { return world_.CheckLiveness(); }
-  Result<std::unique_ptr<Transport>> Split(int color, int key) override;
+  Result<std::unique_ptr<Transport>> Split(int color, int key, Deadline deadline) override;
   [[nodiscard]] std::uint64_t bytes_sent() const override { return world_.bytes_sent(); }
-  [[nodiscard]] void* native_communicator() override { return &comm_; }
+  [[nodiscard]] void* native_communicator() override { return group_ == 0 ? &comm_ : nullptr; }
 
  private:
   [[nodiscard]] PeerName NameOf(int peer) const { return {members_[peer], host_name(peer)}; }
@@ -199,10 +218,16 @@ class MpiTransport final : public Transport {
     std::size_t receive_bytes = 0;
   };
   Status Complete(Transfer& transfer, const Ends& ends, const Deadline& deadline);
+  Status SendTo(int peer, int tag, std::span<const std::byte> data, const Deadline& deadline);
+  Status ReceiveFrom(int peer, int tag, std::span<std::byte> data, const Deadline& deadline);
+  Status ExchangeSplit(std::span<SplitEntry> entries, const Deadline& deadline);
+  // How MPI is to keep this group's messages apart from others'.
+  [[nodiscard]] int MpiTag(int tag) const { return group_ * MpiWorld::kTagsPerGroup + tag; }
 
   std::unique_ptr<MpiWorld> owned_;
   MpiWorld& world_;
   MPI_Comm comm_;
+  int group_;                 // which tags are its own; 0: the world
   std::vector<int> members_;  // world ranks
   int rank_;
 };
@@ -229,18 +254,28 @@ Status MpiTransport::Complete(Transfer& transfer, const Ends& ends, const Deadli
 
 Status MpiTransport::Send(int peer, int tag, std::span<const std::byte> data, Deadline deadline) {
   RONDE_RETURN_IF_ERROR(CheckAddress(*this, peer, tag));
-  RONDE_RETURN_IF_ERROR(CheckLiveness());
-  Transfer transfer(world_, comm_);
-  RONDE_RETURN_IF_ERROR(transfer.StartSend(peer, tag, data));
   world_.CountSent(data.size());
-  return Complete(transfer, {.destination = peer, .tag = tag}, deadline);
+  return SendTo(peer, tag, data, deadline);
 }
 
 Status MpiTransport::Receive(int peer, int tag, std::span<std::byte> data, Deadline deadline) {
   RONDE_RETURN_IF_ERROR(CheckAddress(*this, peer, tag));
+  return ReceiveFrom(peer, tag, data, deadline);
+}
+
+Status MpiTransport::SendTo(int peer, int tag, std::span<const std::byte> data,
+                            const Deadline& deadline) {
   RONDE_RETURN_IF_ERROR(CheckLiveness());
   Transfer transfer(world_, comm_);
-  RONDE_RETURN_IF_ERROR(transfer.StartReceive(peer, tag, data));
+  RONDE_RETURN_IF_ERROR(transfer.StartSend(members_[peer], MpiTag(tag), data));
+  return Complete(transfer, {.destination = peer, .tag = tag}, deadline);
+}
+
+Status MpiTransport::ReceiveFrom(int peer, int tag, std::span<std::byte> data,
+                                 const Deadline& deadline) {
+  RONDE_RETURN_IF_ERROR(CheckLiveness());
+  Transfer transfer(world_, comm_);
+  RONDE_RETURN_IF_ERROR(transfer.StartReceive(members_[peer], MpiTag(tag), data));
   return Complete(transfer, {.source = peer, .tag = tag, .receive_bytes = data.size()}, deadline);
 }
 
@@ -250,8 +285,8 @@ Status MpiTransport::SendReceive(int destination, std::span<const std::byte> sen
   RONDE_RETURN_IF_ERROR(CheckAddress(*this, source, tag));
   RONDE_RETURN_IF_ERROR(CheckLiveness());
   Transfer transfer(world_, comm_);
-  RONDE_RETURN_IF_ERROR(transfer.StartReceive(source, tag, receive));
-  RONDE_RETURN_IF_ERROR(transfer.StartSend(destination, tag, send));
+  RONDE_RETURN_IF_ERROR(transfer.StartReceive(members_[source], MpiTag(tag), receive));
+  RONDE_RETURN_IF_ERROR(transfer.StartSend(members_[destination], MpiTag(tag), send));
   world_.CountSent(send.size());
   return Complete(transfer, {destination, source, tag, receive.size()}, deadline);
 }
@@ -267,22 +302,47 @@ Result<std::unique_ptr<Region>> MpiTransport::MapRegion(int peer, const RegionTo
   return MapSharedMemory(token, size_bytes);
 }
 
-Result<std::unique_ptr<Transport>> MpiTransport::Split(int color, int key) {
-  RONDE_RETURN_IF_ERROR(CheckLiveness());
-  MPI_Comm comm = MPI_COMM_NULL;
-  int code = MPI_Comm_split(comm_, color, key, &comm);
-  if (code != MPI_SUCCESS) return MpiError(code, "MPI_Comm_split");
-  MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN);
-  int rank = 0;
-  int size = 0;
-  MPI_Comm_rank(comm, &rank);
-  MPI_Comm_size(comm, &size);
-  std::vector<int> members(static_cast<std::size_t>(size));
-  members[rank] = world_.rank();
-  code = MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, members.data(), 1, MPI_INT, comm);
-  if (code != MPI_SUCCESS) return MpiError(code, "MPI_Allgather");
-  return std::unique_ptr<Transport>(
-      std::make_unique<MpiTransport>(world_, nullptr, comm, std::move(members), rank));
+// Rank 0 of the group collects colours and keys and says which number the new groups have: groups
+// of different colours have no pair of ranks in common, so that one number does for all.
+Status MpiTransport::ExchangeSplit(std::span<SplitEntry> entries, const Deadline& deadline) {
+  if (rank_ != 0) {
+    RONDE_RETURN_IF_ERROR(SendTo(0, kSplitTag, std::as_bytes(entries.subspan(rank_, 1)), deadline));
+    return ReceiveFrom(0, kSplitTag, std::as_writable_bytes(entries), deadline);
+  }
+  int group = entries[0].group;
+  for (int peer = 1; peer < size(); ++peer) {
+    RONDE_RETURN_IF_ERROR(
+        ReceiveFrom(peer, kSplitTag, std::as_writable_bytes(entries.subspan(peer, 1)), deadline));
+    group = std::max(group, entries[peer].group);
+  }
+  for (SplitEntry& entry : entries) entry.group = group;
+  for (int peer = 1; peer < size(); ++peer) {
+    RONDE_RETURN_IF_ERROR(SendTo(peer, kSplitTag, std::as_bytes(entries), deadline));
+  }
+  return Status::Ok();
+}
+
+// MPI_Comm_split would wait for a dead rank for ever.
+Result<std::unique_ptr<Transport>> MpiTransport::Split(int color, int key, Deadline deadline) {
+  std::vector<SplitEntry> entries(members_.size());
+  entries[rank_] = {color, key, world_.FreeGroup()};
+  RONDE_RETURN_IF_ERROR(ExchangeSplit(entries, deadline));
+  const int group = entries[rank_].group;
+  if (group > world_.last_group()) {
+    return Status::Unavailable(StrCat("this MPI has tags for ", world_.last_group(),
+                                      " groups of ranks at a time, and all are in use; remove ",
+                                      "process sets that are no longer needed"));
+  }
+  std::vector<int> order;
+  for (int peer = 0; peer < size(); ++peer) {
+    if (entries[peer].color == color) order.push_back(peer);
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int a, int b) { return entries[a].key < entries[b].key; });
+  const auto position = std::find(order.begin(), order.end(), rank_) - order.begin();
+  for (int& peer : order) peer = members_[peer];
+  return std::unique_ptr<Transport>(std::make_unique<MpiTransport>(
+      world_, nullptr, group, std::move(order), static_cast<int>(position)));
 }
 
 }  // namespace
@@ -293,7 +353,7 @@ Result<std::unique_ptr<Transport>> CreateMpiWorld(const Config& config) {
   std::vector<int> members(static_cast<std::size_t>(borrowed.size()));
   std::iota(members.begin(), members.end(), 0);
   return std::unique_ptr<Transport>(std::make_unique<MpiTransport>(
-      borrowed, std::move(world), borrowed.data(), std::move(members), borrowed.rank()));
+      borrowed, std::move(world), /*group=*/0, std::move(members), borrowed.rank()));
 }
 
 }  // namespace ronde

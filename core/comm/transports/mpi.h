@@ -9,7 +9,7 @@
 namespace ronde {
 
 /// This process's rank in a world over MPI_COMM_WORLD. Collective; may be called again after the
-/// previous world is gone. native_communicator() is a pointer to the group's own MPI_Comm.
+/// previous world is gone. native_communicator() of the world is a pointer to its own MPI_Comm.
 ///
 /// Only the C API is used, so that one binary runs with Open MPI 4.1 and 5.
 /// Ranks of one host sleep on shared-memory doorbells and map each other's memory; messages of

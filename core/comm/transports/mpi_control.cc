@@ -59,6 +59,12 @@ Status MpiWorld::Post(int peer, std::vector<std::byte> payload) {
   return Status::Ok();
 }
 
+void MpiWorld::RingPeers() {
+  for (int peer = 0; peer < size_; ++peer) {
+    if (peer != rank_) doorbell_->RingPeer(peer);
+  }
+}
+
 void MpiWorld::ProgressOutgoing() {
   for (auto post = outgoing_.begin(); post != outgoing_.end();) {
     int done = 0;

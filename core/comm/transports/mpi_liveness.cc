@@ -60,6 +60,7 @@ void MpiWorld::Abort(const Status& cause) {
     ReceiveAbort(kReceivePatienceS);
     if (failed()) return;
   }
+  gave_cause_ = true;
   LatchFailure(cause);
   SendAbort(cause);
 }
@@ -131,12 +132,14 @@ Status MpiWorld::CheckLiveness() {
     return failure_;
   }
   const std::int64_t now_ns = SteadyClock().NowNs();
-  if (now_ns < next_probe_ns_) return Status::Ok();
+  if (now_ns < next_probe_ns_) return death_;
   next_probe_ns_ = now_ns + (all_connected_ ? kProbeEveryNs : kProbeOtherHostsEveryNs);
   CheckSlowly();
-  return failure_;
+  return failed() ? failure_ : death_;
 }
 
+// A death is told to whoever asks here, not to the other ranks: the caller's Abort does that, with
+// what this rank was doing.
 void MpiWorld::CheckSlowly() {
   ReceiveAbort(0);
   const std::int64_t now_ns = SteadyClock().NowNs();
@@ -144,9 +147,9 @@ void MpiWorld::CheckSlowly() {
   next_death_check_ns_ = now_ns + kDeathCheckEveryNs;
   const int dead = doorbell_->FindDeadPeer();
   if (dead < 0) return;
-  Abort(Status::Aborted(StrCat("rank ", dead, " (host ", host_names_[dead],
-                               ") has ended without leaving the job: it crashed or was killed; see "
-                               "its output")));
+  death_ = Status::Aborted(StrCat("rank ", dead, " (host ", host_names_[dead],
+                                  ") has ended without leaving the job: it crashed or was killed; "
+                                  "see its output"));
 }
 
 void MpiWorld::Pause(std::uint64_t turns) const {

@@ -47,7 +47,16 @@ Status MpiWorld::DuplicateCommunicators() {
     if (code != MPI_SUCCESS) return MpiError(code, "MPI_Comm_dup");
     MPI_Comm_set_errhandler(*comm, MPI_ERRORS_RETURN);
   }
+  CountTags();
   return Status::Ok();
+}
+
+void MpiWorld::CountTags() {
+  int* highest = nullptr;
+  int known = 0;
+  MPI_Comm_get_attr(data_, MPI_TAG_UB, &highest, &known);
+  // What MPI promises at least.
+  last_group_ = (known != 0 ? *highest : 32767) / kTagsPerGroup - 1;
 }
 
 Status MpiWorld::ExchangeHosts(const Config& config) {

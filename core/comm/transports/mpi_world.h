@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,9 @@ namespace ronde {
 /// the control plane and the job's liveness. Engine-only, except Ring() and RequestAbort().
 class MpiWorld {
  public:
+  /// Tags of a group: those of callers, and the transport's own.
+  static constexpr int kTagsPerGroup = 1025;
+
   /// Collective over MPI_COMM_WORLD.
   [[nodiscard]] static Result<std::unique_ptr<MpiWorld>> Create(const Config& config);
   ~MpiWorld();
@@ -40,6 +44,14 @@ class MpiWorld {
   Status Post(int peer, std::vector<std::byte> payload);
   Result<std::optional<ControlMessage>> Poll();
   void Ring() { doorbell_->RingSelf(); }
+  [[nodiscard]] bool has_board() const { return all_connected_; }
+  void Publish(std::uint64_t word) {
+    doorbell_->own().notice.store(word, std::memory_order_seq_cst);
+  }
+  [[nodiscard]] std::uint64_t Published(int rank) const {
+    return doorbell_->page(rank).notice.load(std::memory_order_seq_cst);
+  }
+  void RingPeers();
   Status WaitForRing(const Deadline& deadline);
 
   // --- Liveness; see Transport.
@@ -47,10 +59,20 @@ class MpiWorld {
   void RequestAbort(const Status& cause);
   Status CheckLiveness();
   [[nodiscard]] bool failed() const { return !failure_.ok(); }
+  [[nodiscard]] bool gave_cause() const { return gave_cause_; }
 
   /// Called between two looks at something that has not happened yet: spins for a while, then
   /// yields the core. `turns` counts the calls of one wait.
   void Pause(std::uint64_t turns) const;
+
+  // --- Groups: each has tags of its own on data(), so that they cost neither communicators nor
+  // calls of MPI that watch nothing.
+  /// One more than the number of any group that this rank is in.
+  [[nodiscard]] int FreeGroup() const { return groups_.empty() ? 1 : *groups_.rbegin() + 1; }
+  /// The highest number for which MPI has tags.
+  [[nodiscard]] int last_group() const { return last_group_; }
+  void Enter(int group) { groups_.insert(group); }
+  void Leave(int group) { groups_.erase(group); }
 
   void CountSent(std::uint64_t bytes) { bytes_sent_ += bytes; }
   [[nodiscard]] std::uint64_t bytes_sent() const { return bytes_sent_; }
@@ -67,6 +89,7 @@ class MpiWorld {
 
   MpiWorld() = default;
   Status DuplicateCommunicators();
+  void CountTags();
   Status ExchangeHosts(const Config& config);
   void ChooseWaiting(const Config& config);
 
@@ -89,6 +112,8 @@ class MpiWorld {
   std::vector<std::string> host_ids_;
   std::vector<std::string> host_names_;
   std::unique_ptr<Doorbell> doorbell_;
+  std::set<int> groups_;
+  int last_group_ = 0;
   bool all_connected_ = true;     // every peer rings this rank's doorbell
   std::int64_t spin_ns_ = 0;      // in WaitForRing
   std::uint64_t spin_turns_ = 0;  // in data waits
@@ -103,6 +128,8 @@ class MpiWorld {
   std::atomic<bool> abort_requested_{false};  // abort_request_ has been set
 
   Status failure_;
+  Status death_;             // of a peer, which this rank has seen and no Abort has told of yet
+  bool gave_cause_ = false;  // failure_ is what this rank said
   std::vector<std::byte> abort_message_;
   std::vector<MPI_Request> abort_requests_;
   std::int64_t next_probe_ns_ = 0;
