@@ -1,6 +1,7 @@
 #include "collectives/collective_context.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "collectives/host_facts.h"
@@ -9,39 +10,111 @@
 
 namespace ronde {
 
+namespace {
+
+// The autotuner may try chunks up to this size.
+constexpr std::size_t kLargestTriedChunkBytes = 1 << 20;
+
+// The same numbers, counted from 0 without gaps.
+void CloseGaps(std::vector<int>* numbers) {
+  std::vector<int> used = *numbers;
+  std::sort(used.begin(), used.end());
+  used.erase(std::unique(used.begin(), used.end()), used.end());
+  for (int& number : *numbers) {
+    number = static_cast<int>(std::lower_bound(used.begin(), used.end(), number) - used.begin());
+  }
+}
+
+}  // namespace
+
 Result<std::unique_ptr<CollectiveContext>> CollectiveContext::Create(Transport& transport,
                                                                      const Config& config) {
-  RONDE_ASSIGN_OR_RETURN(auto communicator, Communicator::Create(transport));
+  const double timeout_s = config.GetReal(Setting::kTimeoutS);
+  RONDE_ASSIGN_OR_RETURN(auto communicator,
+                         Communicator::Create(transport, Deadline::After(timeout_s)));
   std::unique_ptr<CollectiveContext> context(
-      new CollectiveContext(std::move(communicator), config.GetReal(Setting::kTimeoutS)));
+      new CollectiveContext(std::move(communicator), timeout_s));
   RONDE_ASSIGN_OR_RETURN(HostFacts facts,
                          AgreeOnHosts(context->communicator_, config, context->NewDeadline()));
   context->costs_ = facts.tuning ? facts.tuning->costs : DefaultCosts(facts.crowding);
   context->tuning_ = std::move(facts.tuning);
   context->local_packages_ = std::move(facts.local_packages);
   context->package_groups_ = PackageGroups(context->local_packages_);
-  Transport& local = context->communicator_.local().transport();
-  if (local.size() == 1) return context;
+  const int local_ranks = context->communicator_.local().size();
+  context->registered_parts_.resize(static_cast<std::size_t>(local_ranks));
+  std::iota(context->registered_parts_.begin(), context->registered_parts_.end(), 0);
+  const Config tuned = WithTuning(config, context->tuning());
+  context->chunk_bytes_ = static_cast<std::size_t>(tuned.GetInteger(Setting::kChunkBytes));
+  context->slot_bytes_ = context->chunk_bytes_;
+  if (config.GetSwitch(Setting::kAutotune)) {
+    context->slot_bytes_ = std::max(context->slot_bytes_, kLargestTriedChunkBytes);
+  }
+  context->wait_ = WaitPolicy::For(config, local_ranks, facts.local_cores);
+  RONDE_RETURN_IF_ERROR(context->OpenChannel(transport.rank()));
+  return context;
+}
 
+Result<std::unique_ptr<CollectiveContext>> CollectiveContext::CreateWithin(
+    CollectiveContext& world, std::unique_ptr<Transport> group,
+    std::span<const std::int64_t> members) {
+  RONDE_ASSIGN_OR_RETURN(auto communicator, Communicator::Create(*group, world.NewDeadline()));
+  std::unique_ptr<CollectiveContext> context(
+      new CollectiveContext(std::move(communicator), world.timeout_s_));
+  context->owned_ = std::move(group);
+  context->world_ = &world;
+  context->number_ = ++world.last_number_;
+  context->slot_bytes_ = world.slot_bytes_;
+  // The world's ranks share the cores, whichever set is at work.
+  context->wait_ = world.wait_;
+  context->TakeOverFacts(members);
+  RONDE_RETURN_IF_ERROR(context->OpenChannel(world.rank()));
+  return context;
+}
+
+void CollectiveContext::TakeOverFacts(std::span<const std::int64_t> members) {
+  const Transport& everyone = world_->transport();
+  std::size_t member = 0;
+  int local_rank = 0;  // in the world
+  for (int rank = 0; rank < everyone.size(); ++rank) {
+    const bool is_member = member < members.size() && members[member] == rank;
+    if (is_member) ++member;
+    if (everyone.host_id(rank) != everyone.host_id(everyone.rank())) continue;
+    if (is_member) {
+      registered_parts_.push_back(local_rank);
+      local_packages_.push_back(world_->local_packages_[static_cast<std::size_t>(local_rank)]);
+    }
+    ++local_rank;
+  }
+  CloseGaps(&local_packages_);
+  package_groups_ = PackageGroups(local_packages_);
+}
+
+Status CollectiveContext::OpenChannel(int world_rank) {
+  Transport& local = communicator_.local().transport();
+  if (local.size() == 1) return Status::Ok();
   const SharedChannel::Options options = {
-      .world_rank = transport.rank(),
-      .slot_bytes = static_cast<std::size_t>(config.GetInteger(Setting::kChunkBytes)),
-      .wait = WaitPolicy::For(config, local.size(), facts.local_cores)};
-  auto channel = SharedChannel::Create(local, options, context->NewDeadline());
+      .world_rank = world_rank, .slot_bytes = slot_bytes_, .wait = wait_};
+  auto channel = SharedChannel::Create(local, options, NewDeadline());
   if (channel.ok()) {
-    context->channel_ = std::move(channel).value();
+    channel_ = std::move(channel).value();
   } else if (channel.status().code() == StatusCode::kUnavailable) {
     Log(LogLevel::kInfo, "no shared memory between local ranks: ", channel.status().message());
   } else {
     return channel.status();
   }
-  return context;
+  return Status::Ok();
 }
 
 CollectiveContext::CollectiveContext(Communicator communicator, double timeout_s)
     : communicator_(std::move(communicator)), timeout_s_(timeout_s) {}
 
 CollectiveContext::~CollectiveContext() = default;
+
+SharedChannel* CollectiveContext::shared_channel() {
+  // The world does not know its process sets, so each looks for itself.
+  if (channel_ != nullptr) channel_->set_slot_bytes(world_->chunk_bytes_);
+  return channel_.get();
+}
 
 std::byte* ScratchMemory::Get(std::size_t size_bytes) {
   constexpr std::size_t kAlignment = 64;
@@ -56,7 +129,7 @@ std::byte* ScratchMemory::Get(std::size_t size_bytes) {
 }
 
 std::uint64_t CollectiveContext::bytes_on_wire() const {
-  return communicator_.transport().bytes_sent() + shared_bytes_;
+  return world_->communicator_.transport().bytes_sent() + world_->shared_bytes_;
 }
 
 }  // namespace ronde

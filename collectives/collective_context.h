@@ -3,11 +3,13 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "collectives/cost_model.h"
 #include "collectives/shared/package_groups.h"
 #include "collectives/shared/registered_memory.h"
+#include "collectives/shared/wait_policy.h"
 #include "collectives/tuning_file.h"
 #include "core/base/clock.h"
 #include "core/base/config.h"
@@ -30,30 +32,59 @@ class ScratchMemory {
 };
 
 /// What every collective works on: a communicator, scratch memory that is kept for life (no page
-/// faults per call), and the shared-memory channel of the local group. Move-only; engine-only.
+/// faults per call), and the shared-memory channel of the local group.
+///
+/// A process set has a context of its own, a view of the world's: it has its own communicator and
+/// channel, and everything else is the world's. So its ranks judge by the same values, what is
+/// changed for the world is changed for all sets, and bytes are counted in one place.
+/// Neither copied nor moved; engine-only.
 class CollectiveContext {
  public:
   /// Collective. A host where shared memory cannot be mapped yields a context without a channel.
   [[nodiscard]] static Result<std::unique_ptr<CollectiveContext>> Create(Transport& transport,
                                                                          const Config& config);
+  /// A process set's view of `world`, which must outlive it. Collective over the ranks of `group`,
+  /// whose world ranks are `members`, in this order; reads no files. Every wait is bounded by
+  /// --timeout-s. Errors: kUnavailable on all ranks alike, kTimeout, kAborted.
+  [[nodiscard]] static Result<std::unique_ptr<CollectiveContext>> CreateWithin(
+      CollectiveContext& world, std::unique_ptr<Transport> group,
+      std::span<const std::int64_t> members);
   ~CollectiveContext();
+  CollectiveContext(const CollectiveContext&) = delete;
+  CollectiveContext& operator=(const CollectiveContext&) = delete;
+
+  /// Whether this is a process set's view.
+  [[nodiscard]] bool is_process_set() const { return world_ != this; }
+  /// Counts the contexts of one world, which is 0: where one has been destroyed, the next may lie
+  /// at its address.
+  [[nodiscard]] std::uint64_t number() const { return number_; }
 
   [[nodiscard]] Communicator& communicator() { return communicator_; }
   [[nodiscard]] int rank() const { return communicator_.rank(); }
   [[nodiscard]] int size() const { return communicator_.size(); }
   [[nodiscard]] Transport& transport() { return communicator_.transport(); }
   /// Null where ranks share no memory; spans local(), which is everyone when single_host().
-  [[nodiscard]] SharedChannel* shared_channel() { return channel_.get(); }
+  [[nodiscard]] SharedChannel* shared_channel();
   /// Memory that all ranks of a host can reach.
-  [[nodiscard]] RegisteredMemory& registered() { return registered_; }
+  [[nodiscard]] RegisteredMemory& registered() { return world_->registered_; }
+  /// By local rank: whose part of that memory is its own. The identity, except in process sets.
+  [[nodiscard]] const std::vector<int>& registered_parts() const { return registered_parts_; }
   /// A deadline for a data wait that starts now (--timeout-s), or rather when it first looks.
   [[nodiscard]] Deadline NewDeadline() const { return Deadline::AfterFirstLook(timeout_s_); }
   /// What algorithms are judged by; equal on all ranks.
-  [[nodiscard]] const CostModel& costs() const { return costs_; }
+  [[nodiscard]] const CostModel& costs() const { return world_->costs_; }
   /// For who measures them, with the same values on all ranks.
-  void set_costs(const CostModel& costs) { costs_ = costs; }
+  void set_costs(const CostModel& costs) { world_->costs_ = costs; }
+  /// How much each rank stages at once in shared memory. Set between collectives, to the same on
+  /// all ranks, in the world for all its process sets; at most largest_chunk_bytes() takes effect.
+  [[nodiscard]] std::size_t chunk_bytes() const { return world_->chunk_bytes_; }
+  void set_chunk_bytes(std::size_t chunk_bytes) { world_->chunk_bytes_ = chunk_bytes; }
+  /// What has been allocated for it: more than --chunk-bytes under --autotune.
+  [[nodiscard]] std::size_t largest_chunk_bytes() const { return world_->slot_bytes_; }
   /// What --tuning-file says about this job, or null; equal on all ranks.
-  [[nodiscard]] const Tuning* tuning() const { return tuning_ ? &*tuning_ : nullptr; }
+  [[nodiscard]] const Tuning* tuning() const {
+    return world_->tuning_ ? &*world_->tuning_ : nullptr;
+  }
   /// By local rank: its package (socket), counted from 0; all 0 where there is one. Equal on the
   /// ranks of a host.
   [[nodiscard]] const std::vector<int>& local_packages() const { return local_packages_; }
@@ -61,21 +92,37 @@ class CollectiveContext {
   [[nodiscard]] const PackageGroups& package_groups() const { return package_groups_; }
   /// At least `size_bytes` of private scratch, 64-byte aligned, contents undefined; valid until the
   /// next call.
-  [[nodiscard]] std::byte* Scratch(std::size_t size_bytes) { return scratch_.Get(size_bytes); }
+  [[nodiscard]] std::byte* Scratch(std::size_t size_bytes) {
+    return world_->scratch_.Get(size_bytes);
+  }
   /// The same for a collective that is made of others, which leave it alone.
   [[nodiscard]] std::byte* OuterScratch(std::size_t size_bytes) {
-    return outer_scratch_.Get(size_bytes);
+    return world_->outer_scratch_.Get(size_bytes);
   }
 
-  /// Bytes that left this rank for peers: transport plus shared memory.
+  /// Bytes that left this rank for peers, in the world and in process sets: transport plus shared
+  /// memory.
   [[nodiscard]] std::uint64_t bytes_on_wire() const;
-  void AddSharedBytes(std::uint64_t bytes) { shared_bytes_ += bytes; }
+  void AddSharedBytes(std::uint64_t bytes) { world_->shared_bytes_ += bytes; }
 
  private:
   CollectiveContext(Communicator communicator, double timeout_s);
 
+  /// Where there is shared memory, between ranks that are called `world_rank` in messages.
+  Status OpenChannel(int world_rank);
+  /// What of the world's host facts concerns `members`.
+  void TakeOverFacts(std::span<const std::int64_t> members);
+
+  std::unique_ptr<Transport> owned_;  // a process set's
   Communicator communicator_;
   double timeout_s_;
+  CollectiveContext* world_ = this;
+  std::uint64_t number_ = 0;
+  std::uint64_t last_number_ = 0;  // of a view; the world's counts
+  std::size_t slot_bytes_ = 0;     // allocated
+  std::size_t chunk_bytes_ = 0;    // of them in use; the world's counts
+  WaitPolicy wait_;
+  std::vector<int> registered_parts_;
   CostModel costs_;
   std::optional<Tuning> tuning_;
   std::vector<int> local_packages_;

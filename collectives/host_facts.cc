@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "collectives/autotune_output.h"
 #include "collectives/shared/set_up_exchange.h"
 #include "core/base/log.h"
 #include "core/base/strcat.h"
@@ -126,8 +127,10 @@ struct Luggage {
     RONDE_ASSIGN_OR_RETURN(const Topology topology, TopologyFor(config));
     record = RecordOf(topology);
     machine = MachineKey(topology);
+    if (!reads_tuning) return Status::Ok();
+    RONDE_RETURN_IF_ERROR(AutotuneOutput::Check(config, machine));
     const std::string& path = config.GetText(Setting::kTuningFile);
-    if (!reads_tuning || path.empty()) return Status::Ok();
+    if (path.empty()) return Status::Ok();
     const std::string_view flag = SpecOf(Setting::kTuningFile).flag;
     Result<std::string> text = ReadTextFile(path);
     if (!text.ok()) {

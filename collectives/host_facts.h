@@ -26,10 +26,11 @@ struct HostFacts {
 };
 
 /// Collective. Reads --topology's file on every rank and --tuning-file on rank 0 of the world alone
-/// (its path may differ or be missing elsewhere). A tuning file of another machine is used and
+/// (its path may differ or be missing elsewhere), and has rank 0 check where the autotuner is to
+/// write. A tuning file of another machine is used and
 /// warned about; one without an entry for these ranks is warned about and counts as none.
-/// Errors: kInvalidArgument on all ranks alike when a file is missing or malformed on one;
-/// kTimeout, kAborted.
+/// Errors: kInvalidArgument on all ranks alike when a file is missing or malformed on one, or
+/// cannot be written; kTimeout, kAborted.
 [[nodiscard]] Result<HostFacts> AgreeOnHosts(Communicator& world, const Config& config,
                                              const Deadline& deadline);
 

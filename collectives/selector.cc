@@ -176,6 +176,7 @@ Result<Selector::Decision> Selector::Decide(CollectiveContext& context,
     if (rule.algorithm->Supports(context, arguments)) {
       return Decision{rule.algorithm, Decision::By::kSetting, static_cast<int>(i)};
     }
+    if (context.is_process_set()) continue;
     return Status::Unavailable(StrCat(SpecOf(Setting::kAllreduceAlgorithm).flag, " '",
                                       rule.range.text, "' cannot run ", What(arguments), " on ",
                                       context.size(), " ranks over the ",
@@ -194,18 +195,18 @@ Result<Selector::Decision> Selector::Decide(CollectiveContext& context,
 bool Selector::Remembers(const CollectiveContext& context,
                          const AllreduceArguments& arguments) const {
   const AllreduceArguments& last = last_.arguments;
-  return last_.context == &context && last.count == arguments.count &&
-         last.dtype == arguments.dtype && last.op == arguments.op &&
-         last.input_place == arguments.input_place && last.output_place == arguments.output_place &&
-         last.prescale == arguments.prescale && last.postscale == arguments.postscale &&
-         arguments.pieces.empty();
+  return last_.context == &context && last_.context_number == context.number() &&
+         last.count == arguments.count && last.dtype == arguments.dtype &&
+         last.op == arguments.op && last.input_place == arguments.input_place &&
+         last.output_place == arguments.output_place && last.prescale == arguments.prescale &&
+         last.postscale == arguments.postscale && arguments.pieces.empty();
 }
 
 Result<const AllreduceAlgorithm*> Selector::Choose(CollectiveContext& context,
                                                    const AllreduceArguments& arguments) const {
   if (Remembers(context, arguments)) return last_.algorithm;
   RONDE_ASSIGN_OR_RETURN(const Decision decision, Decide(context, arguments));
-  if (arguments.pieces.empty()) last_ = {&context, arguments, decision.algorithm};
+  if (arguments.pieces.empty()) last_ = {&context, context.number(), arguments, decision.algorithm};
   return decision.algorithm;
 }
 

@@ -40,13 +40,19 @@ class Selector {
   /// The algorithm is never null on success. Error: kUnavailable when the setting names one that
   /// does not support the call (a choice by name never falls back silently), or when none does;
   /// rules say nothing of operators that their algorithm does not know (adasum has its own). A
-  /// rule of the tuning file, which nobody chose by name, gives way to the next instead.
+  /// rule of the tuning file, which nobody chose by name, gives way to the next instead, and in a
+  /// process set, which may have other hosts than the job that a name was chosen for, so does one
+  /// of the setting.
   [[nodiscard]] Result<Decision> Decide(CollectiveContext& context,
                                         const AllreduceArguments& arguments) const;
   /// Decide(...).algorithm; next to nothing where the last call was alike, which for tiny messages
   /// is a good part of their time.
   [[nodiscard]] Result<const AllreduceAlgorithm*> Choose(CollectiveContext& context,
                                                          const AllreduceArguments& arguments) const;
+
+  /// To be called when the context's costs or chunks have changed: what was chosen may be wrong
+  /// now.
+  void Forget() { last_ = {}; }
 
   /// Whether --reproducible lets `algorithm` take part on this many ranks.
   [[nodiscard]] bool Admits(const AllreduceAlgorithm& algorithm, int ranks) const {
@@ -77,6 +83,7 @@ class Selector {
   // All that a choice depends on, for one context.
   struct Memo {
     const CollectiveContext* context = nullptr;
+    std::uint64_t context_number = 0;
     AllreduceArguments arguments;
     const AllreduceAlgorithm* algorithm = nullptr;
   };

@@ -1,11 +1,15 @@
 #include "collectives/tuning_file.h"
 
+#include <unistd.h>
+
 #include <array>
+#include <ctime>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "core/base/json_fields.h"
+#include "core/base/log.h"
 #include "core/base/strcat.h"
 #include "core/base/text_file.h"
 
@@ -101,6 +105,46 @@ TunedRule RuleFrom(JsonFields& fields) {
   return rule;
 }
 
+std::int64_t IntegerIn(const SettingSpec& spec, JsonFields& fields, std::string_view name) {
+  return fields.Integer(name, static_cast<std::int64_t>(spec.minimum),
+                        static_cast<std::int64_t>(spec.maximum));
+}
+
+TunedSettings SettingsFrom(JsonFields& entry) {
+  TunedSettings settings;
+  if (!entry.Has("settings")) return settings;
+  JsonFields fields = entry.Object("settings");
+  if (fields.Has("fusion_threshold_bytes")) {
+    settings.fusion_threshold_bytes =
+        IntegerIn(SpecOf(Setting::kFusionThresholdBytes), fields, "fusion_threshold_bytes");
+  }
+  if (fields.Has("cycle_time_ms")) {
+    const SettingSpec& spec = SpecOf(Setting::kCycleTimeMs);
+    settings.cycle_time_ms = fields.Real("cycle_time_ms", spec.minimum, spec.maximum);
+  }
+  if (fields.Has("chunk_bytes")) {
+    settings.chunk_bytes = IntegerIn(SpecOf(Setting::kChunkBytes), fields, "chunk_bytes");
+  }
+  fields.ExpectNoOthers();
+  return settings;
+}
+
+Json ToJson(const TunedSettings& settings) {
+  Json json = Json::object();
+  if (settings.fusion_threshold_bytes) {
+    json["fusion_threshold_bytes"] = *settings.fusion_threshold_bytes;
+  }
+  if (settings.cycle_time_ms) json["cycle_time_ms"] = *settings.cycle_time_ms;
+  if (settings.chunk_bytes) json["chunk_bytes"] = *settings.chunk_bytes;
+  return json;
+}
+
+// Values of a file are within the setting's range.
+void SetUnlessSaid(Config& config, Setting setting, const std::string& value) {
+  const Status status = config.SetProgramDefault(setting, value);
+  if (!status.ok()) Log(LogLevel::kWarning, "--tuning-file: ", status.message());
+}
+
 Tuning EntryFrom(JsonFields& fields) {
   Tuning entry;
   entry.ranks = static_cast<int>(fields.Integer("ranks", 1, kManyRanks));
@@ -110,6 +154,7 @@ Tuning EntryFrom(JsonFields& fields) {
   if (fields.Has("allreduce")) {
     for (JsonFields& rule : fields.Objects("allreduce")) entry.allreduce.push_back(RuleFrom(rule));
   }
+  entry.settings = SettingsFrom(fields);
   fields.ExpectNoOthers();
   return entry;
 }
@@ -132,6 +177,21 @@ void TuningFile::Put(Tuning entry) {
   entries.push_back(std::move(entry));
 }
 
+Config WithTuning(Config config, const Tuning* tuning) {
+  if (tuning == nullptr) return config;
+  const TunedSettings& settings = tuning->settings;
+  if (settings.fusion_threshold_bytes) {
+    SetUnlessSaid(config, Setting::kFusionThresholdBytes, StrCat(*settings.fusion_threshold_bytes));
+  }
+  if (settings.cycle_time_ms) {
+    SetUnlessSaid(config, Setting::kCycleTimeMs, StrCat(*settings.cycle_time_ms));
+  }
+  if (settings.chunk_bytes) {
+    SetUnlessSaid(config, Setting::kChunkBytes, StrCat(*settings.chunk_bytes));
+  }
+  return config;
+}
+
 std::string TuningToJson(const TuningFile& file) {
   Json json = {{"format", kFormat}, {"machine", file.machine}};
   json["entries"] = Json::array();
@@ -140,6 +200,7 @@ std::string TuningToJson(const TuningFile& file) {
     item.update(ToJson(entry.costs));
     item["allreduce"] = Json::array();
     for (const TunedRule& rule : entry.allreduce) item["allreduce"].push_back(ToJson(rule));
+    if (entry.settings != TunedSettings()) item["settings"] = ToJson(entry.settings);
     json["entries"].push_back(std::move(item));
   }
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -171,6 +232,28 @@ Result<TuningFile> TuningFromJson(std::string_view text, const std::string& what
 Result<TuningFile> ReadTuningFile(const std::string& path) {
   RONDE_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(path));
   return TuningFromJson(text, StrCat("tuning file '", path, "'"));
+}
+
+Result<TuningFile> TuningFileToExtend(const std::string& path, const std::string& machine,
+                                      std::string_view flag) {
+  TuningFile fresh;
+  fresh.machine = machine;
+  if (access(path.c_str(), F_OK) != 0) return fresh;
+  Result<TuningFile> old = ReadTuningFile(path);
+  if (!old.ok()) {
+    return Status::InvalidArgument(StrCat(flag, " will not overwrite what it cannot read: ",
+                                          old.status().message(), "; choose another name"));
+  }
+  return old.value().machine == machine ? std::move(old).value() : fresh;
+}
+
+std::string TuningDate() {
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  localtime_r(&now, &local);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%d", &local);
+  return text.data();
 }
 
 Status WriteTuningFile(const TuningFile& file, const std::string& path) {

@@ -6,6 +6,7 @@
 
 #include "collectives/barrier/barrier.h"
 #include "collectives/broadcast/broadcast.h"
+#include "core/base/failure_cause.h"
 #include "core/base/strcat.h"
 #include "tensor_fusion/widen.h"
 
@@ -50,30 +51,72 @@ std::size_t PieceLength(std::span<const PackedTensor> tensors, std::size_t thres
 
 FusedExecutor::FusedExecutor(CollectiveContext& context, Selector selector,
                              std::size_t fusion_threshold_bytes)
-    : context_(context),
+    : world_(context),
+      sets_(context),
+      set_(sets_.Find(kWorld)),
       selector_(std::move(selector)),
       // Alone, nothing is sent, and copying together would be all the work there is.
       threshold_bytes_(context.size() == 1 ? 0 : fusion_threshold_bytes),
-      planner_(threshold_bytes_),
-      blocks_(context) {}
+      planner_(threshold_bytes_) {}
 
 Status FusedExecutor::Execute(std::span<ReadyOperation> operations) {
   for (const FusionBatch& batch : planner_.Plan(operations)) {
-    if (const Status status = RunBatch(operations, batch); !status.ok()) {
-      context_.registered().Detach();
-      return status;
+    notes_.Begin(operations, batch);
+    const Status status = RunBatch(operations, batch);
+    notes_.End();
+    if (!status.ok()) {
+      world_.registered().Detach();
+      return WithScene(status, SceneOf(operations, batch));
     }
-    bytes_on_wire_.store(context_.bytes_on_wire(), std::memory_order_relaxed);
-    for (const std::uint32_t member : batch.members) {
-      operations[member].entry.handle.Complete(Status::Ok());
-    }
+    bytes_on_wire_.store(world_.bytes_on_wire(), std::memory_order_relaxed);
+    notes_.Complete(operations, batch);
   }
   return Status::Ok();
 }
 
+Tunables FusedExecutor::tunables() const {
+  Tunables tunables;
+  tunables.fusion_threshold_bytes = static_cast<std::int64_t>(threshold_bytes_);
+  tunables.chunk_bytes = static_cast<std::int64_t>(world_.chunk_bytes());
+  tunables.one_shot_bytes = world_.costs().one_shot_bytes;
+  return tunables;
+}
+
+void FusedExecutor::Apply(const Tunables& tunables) {
+  if (world_.size() > 1) {
+    threshold_bytes_ = static_cast<std::size_t>(tunables.fusion_threshold_bytes);
+  }
+  planner_.set_threshold_bytes(threshold_bytes_);
+  world_.set_chunk_bytes(static_cast<std::size_t>(tunables.chunk_bytes));
+  CostModel costs = world_.costs();
+  costs.one_shot_bytes = tunables.one_shot_bytes;
+  world_.set_costs(costs);
+  selector_.Forget();
+}
+
+std::string FusedExecutor::SceneOf(std::span<const ReadyOperation> operations,
+                                   const FusionBatch& batch) const {
+  const Request& first = operations[batch.members.front()].response->request;
+  const std::size_t tensors = std::max(batch.members.size(), first.group_counts.size());
+  return StrCat("rank ", world_.rank(), " ran ", Name(first.kind), " ",
+                NamesText(first.name, tensors),
+                algorithm_.empty() ? "" : StrCat(" by ", algorithm_));
+}
+
 Status FusedExecutor::RunBatch(std::span<ReadyOperation> operations, const FusionBatch& batch) {
+  algorithm_ = {};
   ReadyOperation& first = operations[batch.members.front()];
-  const bool alone = batch.members.size() == 1 && first.response->request.group_counts.empty();
+  const Request& request = first.response->request;
+  // Whoever is to be in it or not takes part in these.
+  const bool is_about_sets = request.kind == OperationKind::kAddProcessSet ||
+                             request.kind == OperationKind::kRemoveProcessSet;
+  set_ = sets_.Find(is_about_sets ? kWorld : request.process_set);
+  if (set_ == nullptr) {
+    return Status::Internal(StrCat(Name(request.kind), " '", request.name, "' is of process set ",
+                                   request.process_set, ", in which rank ", world_.rank(),
+                                   " is not"));
+  }
+  const bool alone = batch.members.size() == 1 && request.group_counts.empty();
   return alone ? RunAlone(first) : RunFused(operations, batch);
 }
 
@@ -102,12 +145,14 @@ Status FusedExecutor::RunFused(std::span<ReadyOperation> operations, const Fusio
     return RunWhereItLies(request);
   }
   for (std::span<const PackedTensor> rest(tensors_); !rest.empty();) {
-    const std::size_t count = PieceLength(rest, threshold_bytes_);
+    const std::size_t count = PieceLength(rest, PieceBytes());
     RONDE_RETURN_IF_ERROR(RunPiece(request, rest.first(count)));
     rest = rest.subspan(count);
   }
   return Status::Ok();
 }
+
+std::size_t FusedExecutor::PieceBytes() { return context().size() == 1 ? 0 : threshold_bytes_; }
 
 Status FusedExecutor::RunOneByOne(const Request& request) {
   AllreduceArguments arguments = PlacedArgumentsFor(request);
@@ -148,23 +193,27 @@ Status FusedExecutor::RunPiece(const Request& request, std::span<const PackedTen
   const std::size_t packed_bytes = PackedSizeOf(tensors);
   arguments.count = static_cast<std::int64_t>(packed_bytes / SizeOf(request.dtype));
   RONDE_ASSIGN_OR_RETURN(const AllreduceAlgorithm* algorithm,
-                         selector_.Choose(context_, arguments));
+                         selector_.Choose(context(), arguments));
   if (algorithm->TakesPieces()) {
     SetPieces(tensors);
     arguments.pieces = pieces_;
-    return algorithm->Run(context_, arguments);
+    return Run(*algorithm, arguments);
   }
   std::byte* buffer = FindPacked(tensors);
   const bool packs = buffer == nullptr;
   if (packs) {
     buffer = buffer_.Acquire(request.dtype, packed_bytes);
+    const BatchNotes::Phase phase = notes_.Time("PACK");
     Pack(tensors, buffer);
     bytes_packed_.fetch_add(packed_bytes, std::memory_order_relaxed);
   }
   arguments.input = buffer;
   arguments.output = buffer;
-  RONDE_RETURN_IF_ERROR(algorithm->Run(context_, arguments));
-  if (packs) Unpack(tensors, buffer);
+  RONDE_RETURN_IF_ERROR(Run(*algorithm, arguments));
+  if (packs) {
+    const BatchNotes::Phase phase = notes_.Time("UNPACK");
+    Unpack(tensors, buffer);
+  }
   return Status::Ok();
 }
 
@@ -188,27 +237,29 @@ Status FusedExecutor::RunAlone(ReadyOperation& operation) {
       return Allreduce(arguments);
     }
     case OperationKind::kBroadcast:
-      return Broadcast(context_, {.data = entry.output.data,
-                                  .size_bytes = entry.output.size_bytes(),
-                                  .root = request.root,
-                                  .place = request.output_place});
+      return Broadcast(context(), {.data = entry.output.data,
+                                   .size_bytes = entry.output.size_bytes(),
+                                   .root = request.root,
+                                   .place = request.output_place});
     case OperationKind::kAllgather:
-      return blocks_.Gather(operation);
+      return set_->blocks.Gather(operation);
     case OperationKind::kBarrier:
-      return Barrier(context_);
+      return Barrier(context());
     case OperationKind::kModelAverage:
       return AverageModel(operation);
     case OperationKind::kAllocate:
       return Allocate(operation);
     case OperationKind::kReducescatter:
-      return blocks_.ReduceAndScatter(operation);
+      return set_->blocks.ReduceAndScatter(operation);
     case OperationKind::kAlltoall:
-      return blocks_.Exchange(operation);
+      return set_->blocks.Exchange(operation);
     case OperationKind::kJoin:
       return Status::Ok();
     case OperationKind::kAddProcessSet:
+      return sets_.Add(request.process_set, request.members);
     case OperationKind::kRemoveProcessSet:
-      break;
+      sets_.Remove(request.process_set);
+      return Status::Ok();
   }
   return Status::Internal(
       StrCat("operation '", request.name, "' is of unknown kind ", static_cast<int>(request.kind)));
@@ -216,9 +267,12 @@ Status FusedExecutor::RunAlone(ReadyOperation& operation) {
 
 Status FusedExecutor::Allocate(ReadyOperation& operation) {
   const auto size_bytes = static_cast<std::size_t>(operation.response->request.shape[0]);
+  if (context().is_process_set()) {
+    return Status::Internal("registered memory is allocated on all ranks of the world");
+  }
   RONDE_ASSIGN_OR_RETURN(operation.entry.handle.mutable_result().memory,
-                         context_.registered().Allocate(context_.communicator().local().transport(),
-                                                        size_bytes, context_.NewDeadline()));
+                         world_.registered().Allocate(world_.communicator().local().transport(),
+                                                      size_bytes, world_.NewDeadline()));
   return Status::Ok();
 }
 
@@ -243,7 +297,10 @@ Status FusedExecutor::AverageWidened(const Request& request, std::byte* paramete
   for (std::int64_t begin = 0; begin < count; begin += kWidenedElements) {
     const std::int64_t piece = std::min(kWidenedElements, count - begin);
     std::byte* values = parameters + static_cast<std::size_t>(begin) * SizeOf(request.dtype);
-    Widen(request.dtype, values, sums, piece);
+    {
+      const BatchNotes::Phase phase = notes_.Time("WIDEN");
+      Widen(request.dtype, values, sums, piece);
+    }
     AllreduceArguments arguments;
     arguments.input = sums;
     arguments.output = sums;
@@ -251,6 +308,7 @@ Status FusedExecutor::AverageWidened(const Request& request, std::byte* paramete
     arguments.dtype = DataType::kFloat32;
     arguments.op = ReduceOp::kAverage;
     RONDE_RETURN_IF_ERROR(Allreduce(arguments));
+    const BatchNotes::Phase phase = notes_.Time("NARROW");
     Narrow(request.dtype, sums, values, piece);
   }
   return Status::Ok();
@@ -259,8 +317,15 @@ Status FusedExecutor::AverageWidened(const Request& request, std::byte* paramete
 Status FusedExecutor::Allreduce(const AllreduceArguments& arguments) {
   if (arguments.count == 0) return Status::Ok();  // on all ranks: the count is agreed
   RONDE_ASSIGN_OR_RETURN(const AllreduceAlgorithm* algorithm,
-                         selector_.Choose(context_, arguments));
-  return algorithm->Run(context_, arguments);
+                         selector_.Choose(context(), arguments));
+  return Run(*algorithm, arguments);
+}
+
+Status FusedExecutor::Run(const AllreduceAlgorithm& algorithm,
+                          const AllreduceArguments& arguments) {
+  algorithm_ = algorithm.name();
+  const BatchNotes::Phase phase = notes_.Time(algorithm_);
+  return algorithm.Run(context(), arguments);
 }
 
 }  // namespace ronde

@@ -3,15 +3,18 @@
 #include <atomic>
 #include <cstdint>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "collectives/collective_context.h"
 #include "collectives/selector.h"
 #include "core/control/executor.h"
-#include "tensor_fusion/block_operations.h"
+#include "tensor_fusion/batch_notes.h"
 #include "tensor_fusion/fusion_buffer.h"
 #include "tensor_fusion/fusion_planner.h"
 #include "tensor_fusion/pack.h"
+#include "tensor_fusion/process_set_contexts.h"
 
 namespace ronde {
 
@@ -20,15 +23,22 @@ namespace ronde {
 /// algorithm itself where it stages data anyway; otherwise they are packed and unpacked around it,
 /// unless they lie in memory as they would be packed (see FindPacked). A group that is above the
 /// threshold runs in pieces within it. Model averages run in place; 16-bit ones are summed in
-/// float32. After a failure, registered memory is detached from the peers. Does not allocate in the
-/// steady state (results that handles carry excepted). Thread rule: engine-only, except
-/// bytes_on_wire() and bytes_packed().
+/// float32. What belongs to a process set runs among its ranks alone, in a context of its own; a
+/// set is made and given up by all ranks of the world. After a failure, registered memory is
+/// detached from the peers. Does not allocate in the steady state (results that handles carry
+/// excepted). Thread rule: engine-only, except bytes_on_wire() and bytes_packed().
 class FusedExecutor final : public Executor {
  public:
-  /// `context` must outlive the executor.
+  /// `context`, of the world, must outlive the executor.
   FusedExecutor(CollectiveContext& context, Selector selector, std::size_t fusion_threshold_bytes);
 
   Status Execute(std::span<ReadyOperation> operations) override;
+  void Observe(EngineObserver* observer) override { notes_.Observe(observer); }
+
+  /// All but the cycle time and the hierarchy, which are not this executor's. A threshold of 0 on
+  /// one rank alone stays 0; chunks are at most what CollectiveContext has allocated.
+  [[nodiscard]] Tunables tunables() const override;
+  void Apply(const Tunables& tunables) override;
 
   /// Bytes that left this rank for its peers, up to the last completed operation. Thread-safe.
   [[nodiscard]] std::uint64_t bytes_on_wire() const {
@@ -40,6 +50,9 @@ class FusedExecutor final : public Executor {
   }
 
  private:
+  /// What this rank was doing, for messages.
+  [[nodiscard]] std::string SceneOf(std::span<const ReadyOperation> operations,
+                                    const FusionBatch& batch) const;
   Status RunBatch(std::span<ReadyOperation> operations, const FusionBatch& batch);
   Status RunFused(std::span<ReadyOperation> operations, const FusionBatch& batch);
   void AppendTensors(const ReadyOperation& operation);
@@ -57,13 +70,22 @@ class FusedExecutor final : public Executor {
   /// Sums 16-bit values in float32, through a staging buffer of bounded size.
   Status AverageWidened(const Request& request, std::byte* parameters);
   Status Allreduce(const AllreduceArguments& arguments);
+  Status Run(const AllreduceAlgorithm& algorithm, const AllreduceArguments& arguments);
 
-  CollectiveContext& context_;
+  /// What the batch at hand runs on.
+  [[nodiscard]] CollectiveContext& context() { return set_->context; }
+  /// Up to which size tensors of the batch at hand are brought together.
+  [[nodiscard]] std::size_t PieceBytes();
+
+  CollectiveContext& world_;
+  ProcessSetContexts sets_;
+  ProcessSetContext* set_;  // of the batch at hand
   Selector selector_;
-  const std::size_t threshold_bytes_;
+  std::size_t threshold_bytes_;
   FusionPlanner planner_;
   FusionBuffer buffer_;
-  BlockOperations blocks_;
+  BatchNotes notes_;
+  std::string_view algorithm_;          // that runs, or ran last in this batch
   std::vector<PackedTensor> tensors_;   // of the batch at hand
   std::vector<AllreducePiece> pieces_;  // of the part of it that runs
   // Relaxed: statistics; whoever has waited for a handle is ordered behind their stores by the

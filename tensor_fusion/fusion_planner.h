@@ -10,14 +10,16 @@
 namespace ronde {
 
 /// Operations that travel together: positions in the planned list, ascending. More than one only
-/// for allreduces of equal dtype, op, prescale and postscale.
+/// for allreduces of equal process set, dtype, op, prescale and postscale.
 struct FusionBatch {
   std::span<const std::uint32_t> members;
   std::size_t packed_bytes = 0;  ///< of all members, each padded (see pack.h)
 };
 
 /// Decides what travels together. The plan is a pure function of the list of agreed requests and of
-/// the threshold, so it is equal on all ranks; nothing rank-local is read.
+/// the threshold, so it is equal on all ranks; nothing rank-local is read. A rank sees only the
+/// operations of its own process sets: what others are between them changes neither a batch nor the
+/// order of the batches that it shares with another rank.
 ///
 /// An allreduce joins the open batch of its kind when the batch stays within the threshold, else it
 /// opens the next one; operations in between do not matter. A tensor above the threshold, one of
@@ -28,6 +30,9 @@ struct FusionBatch {
 class FusionPlanner {
  public:
   explicit FusionPlanner(std::size_t threshold_bytes) : threshold_bytes_(threshold_bytes) {}
+
+  /// For the next Plan.
+  void set_threshold_bytes(std::size_t threshold_bytes) { threshold_bytes_ = threshold_bytes; }
 
   /// Valid until the next call. Reads only `response.request` of each operation.
   [[nodiscard]] std::span<const FusionBatch> Plan(std::span<const ReadyOperation> operations);

@@ -44,7 +44,7 @@ Result<RegisteredBuffer> RegisteredBuffer::Find(CollectiveContext& context,
   if (segment == nullptr) {
     return Status::Internal(StrCat(collective, ": the registered memory has been given back"));
   }
-  return RegisteredBuffer(std::move(segment), place.offset);
+  return RegisteredBuffer(std::move(segment), context.registered_parts(), place.offset);
 }
 
 }  // namespace ronde

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "collectives/collective_context.h"
 #include "core/base/memory_place.h"
@@ -58,7 +59,7 @@ struct ByteRange {
 /// together) do not fit into it. Equal on all ranks.
 [[nodiscard]] bool ExceedsCache(CollectiveContext& context, std::size_t working_set_bytes);
 
-/// One buffer as it lies in the registered memory of every rank.
+/// One buffer as it lies in the registered memory of every rank; the context must outlive it.
 class RegisteredBuffer {
  public:
   /// kInternal when the memory has been given back.
@@ -66,13 +67,17 @@ class RegisteredBuffer {
                                                      const MemoryPlace& place,
                                                      std::string_view collective);
 
-  [[nodiscard]] std::byte* of(int rank) const { return segment_->part(rank) + offset_; }
+  [[nodiscard]] std::byte* of(int rank) const {
+    return segment_->part((*parts_)[static_cast<std::size_t>(rank)]) + offset_;
+  }
 
  private:
-  RegisteredBuffer(std::shared_ptr<const SharedSegment> segment, std::int64_t offset)
-      : segment_(std::move(segment)), offset_(offset) {}
+  RegisteredBuffer(std::shared_ptr<const SharedSegment> segment, const std::vector<int>& parts,
+                   std::int64_t offset)
+      : segment_(std::move(segment)), parts_(&parts), offset_(offset) {}
 
   std::shared_ptr<const SharedSegment> segment_;
+  const std::vector<int>* parts_;  // by rank: which part is its own
   std::int64_t offset_;
 };
 

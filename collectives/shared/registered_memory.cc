@@ -44,13 +44,29 @@ Result<std::shared_ptr<std::byte>> RegisteredMemory::Allocate(Transport& local,
   const auto segment = std::make_shared<SharedSegment>(std::move(created).value());
   std::byte* const data = segment->part(local.rank());
   const std::lock_guard lock(mutex_);
-  std::erase_if(blocks_, [](const Block& block) { return block.segment.expired(); });
   blocks_.push_back({number, segment, data, pages * kPageBytes});
+  Tidy();
   return std::shared_ptr<std::byte>(segment, data);
+}
+
+void RegisteredMemory::Tidy() {
+  std::erase_if(blocks_, [](const Block& block) { return block.segment.expired(); });
+  const std::byte* lowest = nullptr;
+  const std::byte* highest = nullptr;
+  for (const Block& block : blocks_) {
+    if (lowest == nullptr || block.begin < lowest) lowest = block.begin;
+    highest = std::max(highest, block.begin + block.size_bytes);
+  }
+  lowest_.store(lowest, std::memory_order_relaxed);
+  highest_.store(highest, std::memory_order_relaxed);
 }
 
 MemoryPlace RegisteredMemory::Find(const void* data, std::size_t size_bytes) const {
   const auto* const bytes = static_cast<const std::byte*>(data);
+  if (bytes < lowest_.load(std::memory_order_relaxed) ||
+      bytes >= highest_.load(std::memory_order_relaxed)) {
+    return {};
+  }
   const std::lock_guard lock(mutex_);
   for (const Block& block : blocks_) {
     if (bytes < block.begin || bytes >= block.begin + block.size_bytes) continue;
@@ -75,6 +91,7 @@ void RegisteredMemory::Detach() {
     if (const auto segment = block.segment.lock()) segment->Detach();
   }
   blocks_.clear();
+  Tidy();
 }
 
 }  // namespace ronde

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -26,7 +27,8 @@ class RegisteredMemory {
                                                             std::size_t size_bytes,
                                                             Deadline deadline);
 
-  /// Where these bytes lie; a default MemoryPlace where they are not within one block.
+  /// Where these bytes lie; a default MemoryPlace where they are not within one block. Takes no
+  /// lock for ordinary memory, which is what is asked about most.
   [[nodiscard]] MemoryPlace Find(const void* data, std::size_t size_bytes) const;
 
   /// The parts of all local ranks in the block of `place`; null where it has gone.
@@ -45,9 +47,16 @@ class RegisteredMemory {
     std::size_t size_bytes = 0;
   };
 
+  /// Requires mutex_: forgets what has been given back, and sets the bounds.
+  void Tidy();
+
   mutable std::mutex mutex_;
   std::vector<Block> blocks_;     // guarded by mutex_
   std::int64_t last_number_ = 0;  // engine-only; the same on all ranks
+  // All blocks lie between them. Written under mutex_; relaxed, because whoever has been given a
+  // block has been given it after they were set.
+  std::atomic<const std::byte*> lowest_{nullptr};
+  std::atomic<const std::byte*> highest_{nullptr};
 };
 
 }  // namespace ronde

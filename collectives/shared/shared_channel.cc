@@ -72,6 +72,7 @@ SharedChannel::SharedChannel(Transport& transport, SharedSegment segment,
     : transport_(&transport),
       segment_(std::move(segment)),
       world_ranks_(std::move(world_ranks)),
+      allocated_bytes_(slot_bytes),
       slot_bytes_(slot_bytes),
       wait_(wait),
       rank_(transport.rank()),
@@ -90,7 +91,7 @@ SharedChannel::Line& SharedChannel::LineOf(int rank) const {
 }
 
 std::byte* SharedChannel::SlotOf(int rank, std::uint64_t step) const {
-  return parts_[rank] + kLineAreaBytes + (step % 2) * RoundUp(slot_bytes_, 4096);
+  return parts_[rank] + kLineAreaBytes + (step % 2) * RoundUp(allocated_bytes_, 4096);
 }
 
 bool SharedChannel::Arrived(int rank) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -47,7 +48,13 @@ class SharedChannel {
 
   [[nodiscard]] int rank() const { return rank_; }
   [[nodiscard]] int size() const { return size_; }
+  /// How much of a slot is used: all of it, unless set_slot_bytes has said otherwise.
   [[nodiscard]] std::size_t slot_bytes() const { return slot_bytes_; }
+  /// From the next round on; between collectives, and the same on all ranks. Rounded down to a
+  /// multiple of 64, at least 64 and at most what Create has allocated.
+  void set_slot_bytes(std::size_t slot_bytes) {
+    slot_bytes_ = std::clamp(slot_bytes / 64 * 64, std::size_t{64}, allocated_bytes_);
+  }
 
   /// Where this rank writes for the next round; 64-byte aligned.
   [[nodiscard]] std::byte* next_slot() const { return SlotOf(rank_, step_ + 1); }
@@ -88,6 +95,7 @@ class SharedChannel {
   SharedSegment segment_;
   std::vector<std::byte*> parts_;  // of segment_, by rank
   std::vector<int> world_ranks_;
+  std::size_t allocated_bytes_;  // for a slot
   std::size_t slot_bytes_;
   WaitPolicy wait_;
   int rank_;

@@ -27,6 +27,7 @@ TuningFile Sample() {
   entry.allreduce = {{"ring", 0, 99, TunedRule::Buffers::kPrivate},
                      {"push_two_shot", 100, INT64_MAX, TunedRule::Buffers::kRegistered},
                      {"ring"}};
+  entry.settings = {.fusion_threshold_bytes = 0, .cycle_time_ms = 0.05, .chunk_bytes = 1 << 20};
   file.entries.push_back({.ranks = 2, .hosts = 1});
   return file;
 }
@@ -59,6 +60,18 @@ TEST(TuningFile, WhatAnEntryLeavesOutKeepsItsDefault) {
   EXPECT_TRUE(file.value().entries[0].allreduce.empty());
 }
 
+TEST(TuningFile, ItsSettingsReplaceDefaultsButNotWhatTheUserSays) {
+  Tuning tuning;
+  tuning.settings = {.fusion_threshold_bytes = 8 << 20, .cycle_time_ms = 0.05};
+  Config config;
+  ASSERT_TRUE(config.Set(Setting::kCycleTimeMs, "2", SettingOrigin::kEnvironment).ok());
+  const Config tuned = WithTuning(config, &tuning);
+  EXPECT_EQ(tuned.GetInteger(Setting::kFusionThresholdBytes), 8 << 20);
+  EXPECT_EQ(tuned.GetReal(Setting::kCycleTimeMs), 2);
+  EXPECT_EQ(tuned.GetInteger(Setting::kChunkBytes), 256 << 10);
+  EXPECT_EQ(WithTuning(config, nullptr).GetInteger(Setting::kFusionThresholdBytes), 1 << 20);
+}
+
 TEST(TuningFile, MalformedContentsNameTheFieldAndWhatIsExpected) {
   const auto entry = [](const std::string& inside) {
     return R"({"format": 1, "machine": "m", "entries": [{"ranks": 2, "hosts": 1, )" + inside +
@@ -88,6 +101,11 @@ TEST(TuningFile, MalformedContentsNameTheFieldAndWhatIsExpected) {
        "allreduce[0].max_bytes: expected an integer from 3"},
       {entry(R"("allreduce": [{"algorithm": "a", "buffers": "shared"}])"),
        "expected any, private or registered, got \"shared\""},
+      {entry(R"("settings": {"fusion_threshold_bytes": -1})"),
+       "settings.fusion_threshold_bytes: expected an integer from 0"},
+      {entry(R"("settings": {"cycle_time_ms": 1001})"), "cycle_time_ms: expected a number from 0"},
+      {entry(R"("settings": {"chunk_bytes": 4095})"), "chunk_bytes: expected an integer from 4096"},
+      {entry(R"("settings": {"chunk": 4096})"), "settings.chunk: expected no field"},
       {R"({"format": 1, "machine": "m", "entries": [{"ranks": 2, "hosts": 1},
           {"ranks": 2, "hosts": 1}]})",
        "entries[1].ranks: expected one entry"}};

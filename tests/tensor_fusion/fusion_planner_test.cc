@@ -135,5 +135,42 @@ TEST(FusionPlanner, PlansEveryOperationOnceInOrderAndWithinTheThreshold) {
   }
 }
 
+TEST(FusionPlanner, KeepsProcessSetsApart) {
+  std::vector<ReadyOperation> operations(4, ReadyOperation());
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    operations[i] = Allreduce(16);
+    operations[i].response->request.process_set = i % 2 == 0 ? 0 : 3;
+  }
+  EXPECT_THAT(Plan(operations, 1024), ElementsAre(Batch{0, 2}, Batch{1, 3}));
+}
+
+// What a rank in some of the sets plans is what a rank in all of them plans, less the rest.
+TEST(FusionPlanner, PlansTheSameWhateverElseARankSees) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<ReadyOperation> all(random() % 60);
+    for (ReadyOperation& operation : all) {
+      operation = Operation(
+          random() % 8 == 0 ? OperationKind::kBroadcast : OperationKind::kAllreduce,
+          static_cast<std::int64_t>(random() % 1500), static_cast<DataType>(random() % 2));
+      operation.response->request.process_set = static_cast<int>(random() % 4);
+    }
+    const unsigned seen_sets = static_cast<unsigned>(random() % 16);
+    std::vector<ReadyOperation> seen;
+    Batch position_of(all.size());
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      position_of[i] = static_cast<std::uint32_t>(seen.size());
+      if ((seen_sets >> all[i].response->request.process_set & 1U) != 0) seen.push_back(all[i]);
+    }
+    std::vector<Batch> expected;
+    for (const Batch& batch : Plan(all, 4096)) {
+      if ((seen_sets >> all[batch.front()].response->request.process_set & 1U) == 0) continue;
+      Batch& restricted = expected.emplace_back();
+      for (const std::uint32_t member : batch) restricted.push_back(position_of[member]);
+    }
+    EXPECT_EQ(Plan(seen, 4096), expected) << "round " << round;
+  }
+}
+
 }  // namespace
 }  // namespace ronde

@@ -54,6 +54,24 @@ TEST(SharedChannel, TakesLocalRankZerosSlotSize) {
   });
 }
 
+TEST(SharedChannel, UsesAsMuchOfItsSlotsAsItIsToldButNoMoreThanThereIs) {
+  RunRanks(3, [](Transport& transport) {
+    auto channel = SharedChannel::Create(transport, {.slot_bytes = 8192}, Deadline::After(30));
+    ASSERT_TRUE(channel.ok());
+    const std::pair<std::size_t, std::size_t> sizes[] = {
+        {4096, 4096}, {100, 64}, {0, 64}, {8192, 8192}, {1 << 20, 8192}};
+    for (const auto& [wanted, used] : sizes) {
+      channel.value()->set_slot_bytes(wanted);
+      EXPECT_EQ(channel.value()->slot_bytes(), used);
+      std::memset(channel.value()->next_slot(), transport.rank() + 1, used);
+      ASSERT_TRUE(channel.value()->Step(Deadline::After(30)).ok());
+      for (int rank = 0; rank < 3; ++rank) {
+        EXPECT_EQ(channel.value()->slot(rank)[used - 1], static_cast<std::byte>(rank + 1));
+      }
+    }
+  });
+}
+
 TEST(SharedChannel, WorksWithoutEverSleeping) {
   CheckRounds(2, {.spin_ns = 20'000, .sleeps = false}, 500);
   CheckRounds(3, {.spin_ns = 20'000, .yields = 8, .sleeps = false}, 100);
