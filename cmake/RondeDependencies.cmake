@@ -9,6 +9,7 @@ find_package(nlohmann_json REQUIRED)
 find_package(ZLIB REQUIRED)
 find_program(RONDE_FLATC flatc REQUIRED)
 find_path(RONDE_FLATBUFFERS_INCLUDE_DIR flatbuffers/flatbuffers.h REQUIRED)
+find_path(RONDE_EIGEN_INCLUDE_DIR Eigen/Core PATH_SUFFIXES eigen3 REQUIRED)
 
 set(RONDE_HAS_MPI OFF)
 if(NOT RONDE_MPI STREQUAL "OFF")

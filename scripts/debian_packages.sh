@@ -6,7 +6,7 @@ readonly DEBIAN_PACKAGES=(
   libopenmpi-dev openmpi-bin libucx-dev libhwloc-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev
-  libflatbuffers-dev flatbuffers-compiler zlib1g-dev libturbojpeg0-dev libpng-dev
+  libflatbuffers-dev flatbuffers-compiler libeigen3-dev zlib1g-dev libturbojpeg0-dev libpng-dev
   python3-venv clang-format clang-tidy dataset-fashion-mnist
 )
 

@@ -10,8 +10,7 @@ struct Tunables {
   std::int64_t fusion_threshold_bytes = 0;
   double cycle_time_ms = 0;
   std::int64_t chunk_bytes = 0;
-  /// Up to these sizes allreduce runs the algorithm for small messages, above it the one for large
-  /// ones; 0 leaves the choice to the selector's costs.
+  /// Up to this size ranks that share memory reduce in one shot, above it in two.
   std::int64_t one_shot_bytes = 0;
   /// Whether several hosts reduce inside each host first; without meaning on one.
   bool hierarchical = true;
