@@ -4,8 +4,10 @@
 
 #include "core/base/log.h"
 #include "core/base/program.h"
+#include "core/base/strcat.h"
 #include "core/comm/topology_file.h"
 #include "frontends/info/explain.h"
+#include "frontends/info/merge_timelines.h"
 #include "frontends/info/report.h"
 
 namespace ronde {
@@ -18,6 +20,8 @@ struct Options {
   bool json = false;
   std::vector<std::string> explain;  // collective, size
   ExplainQuestion question;
+  std::vector<std::string> timelines;
+  std::string output;
 };
 
 void AddExplainOptions(CLI::App& app, Options& options) {
@@ -48,7 +52,32 @@ void AddExplainOptions(CLI::App& app, Options& options) {
       ->group(group);
 }
 
+void AddMergeOptions(CLI::App& app, Options& options) {
+  const std::string group = "Merge";
+  CLI::Option* const merge =
+      app.add_option("--merge-timelines", options.timelines,
+                     "makes one file of the timelines of several ranks of a job, whose clocks are "
+                     "aligned already; one that a crash has cut off is read as far as it goes")
+          ->expected(1, kMostRanks * kMostRanks)
+          ->type_name("FILE...")
+          ->group(group);
+  CLI::Option* const output = app.add_option("-o,--output", options.output, "where to write it")
+                                  ->type_name("FILE")
+                                  ->needs(merge)
+                                  ->group(group);
+  merge->needs(output);
+}
+
+Result<std::string> Merge(const Options& options) {
+  RONDE_ASSIGN_OR_RETURN(const MergedTimelines merged,
+                         MergeTimelines(options.timelines, options.output));
+  for (const std::string& warning : merged.warnings) Log(LogLevel::kWarning, warning);
+  return StrCat("wrote '", options.output, "': ", merged.ranks, " ranks, ", merged.events,
+                " events; open it in https://ui.perfetto.dev or chrome://tracing");
+}
+
 Result<std::string> Answer(Options& options, const Config& config) {
+  if (!options.timelines.empty()) return Merge(options);
   if (options.explain.empty()) {
     RONDE_ASSIGN_OR_RETURN(const Topology topology, TopologyFor(config));
     return options.json ? InfoJson(config, topology) : InfoText(config, topology);
@@ -65,11 +94,12 @@ int Main(int argc, char** argv) {
   Options options;
   CLI::App app(
       "Shows how Ronde was built, this machine's topology, and every setting; or explains a "
-      "choice of algorithm.",
+      "choice of algorithm; or merges the timelines of a job's ranks.",
       kProgram);
   SetUpProgram(app);
   app.add_flag("--json", options.json, "one JSON object in place of text")->group("Output");
   AddExplainOptions(app, options);
+  AddMergeOptions(app, options);
   AddSettingFlags(app, config.value());
   if (const std::optional<int> exit_code = ParseCommandLine(app, argc, argv)) return *exit_code;
   SetLogLevel(ParseLogLevel(config.value().GetText(Setting::kLogLevel)).value());
