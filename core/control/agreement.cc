@@ -173,6 +173,25 @@ Status CheckMembers(const Request& request, std::size_t size) {
                                         "0 to ", size - 1));
 }
 
+/// What changes who takes part comes into force as it is agreed: it cannot be held back.
+Status CheckGroup(const Request& request) {
+  if (request.group.empty()) return Status::Ok();
+  if (request.group_size < 1) {
+    return Status::InvalidArgument(StrCat("tensor '", request.name, "': ", GroupText(request),
+                                          " has no members; give how many operations are in it"));
+  }
+  switch (request.kind) {
+    case OperationKind::kJoin:
+    case OperationKind::kAddProcessSet:
+    case OperationKind::kRemoveProcessSet:
+      return Status::InvalidArgument(StrCat("tensor '", request.name, "': a ", Name(request.kind),
+                                            " cannot be in a group, here '", request.group,
+                                            "'; submit it by itself"));
+    default:
+      return Status::Ok();
+  }
+}
+
 bool NeedsRows(OperationKind kind) {
   return kind == OperationKind::kAllgather || kind == OperationKind::kReducescatter ||
          kind == OperationKind::kAlltoall;
@@ -183,6 +202,7 @@ Status CheckFeasible(const Request& request, std::size_t size) {
   RONDE_RETURN_IF_ERROR(CheckScale(request, "prescale", request.prescale));
   RONDE_RETURN_IF_ERROR(CheckScale(request, "postscale", request.postscale));
   RONDE_RETURN_IF_ERROR(CheckOperator(request));
+  RONDE_RETURN_IF_ERROR(CheckGroup(request));
   if (request.root < 0 || static_cast<std::size_t>(request.root) >= size) {
     return Status::InvalidArgument(StrCat("tensor '", request.name, "': root ", request.root,
                                           " does not exist; ranks are 0 to ", size - 1));

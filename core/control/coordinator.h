@@ -4,9 +4,11 @@
 #include <optional>
 #include <string>
 
+#include "core/autotuning/autotuner.h"
 #include "core/base/clock.h"
 #include "core/base/config.h"
 #include "core/base/status.h"
+#include "core/control/lock_keeper.h"
 #include "core/control/message.h"
 #include "core/control/negotiator.h"
 #include "core/control/stall_inspector.h"
@@ -17,9 +19,12 @@ namespace ronde {
 /// Thread rule: engine-only.
 class Coordinator {
  public:
-  /// `clock` must outlive the coordinator, and `observer`, which may be null, too.
+  /// `clock` must outlive the coordinator, and `observer` and `autotuner`, which may
+  /// be null, too.
+  /// `can_lock`: all ranks see a notice board.
   Coordinator(int size, const Config& config, const Clock& clock,
-              EngineObserver* observer = nullptr);
+              EngineObserver* observer = nullptr, Autotuner* autotuner = nullptr,
+              bool can_lock = false);
 
   /// Takes in what `rank` has sent, for itself and for those below it in the tree. Error: kInternal
   /// where it breaks the protocol.
@@ -29,6 +34,12 @@ class Coordinator {
   /// --cycle-time-ms for company, news of the ranks, or the end once every rank has shut down
   /// (after which there is no next).
   [[nodiscard]] std::optional<ResponseList> TakeDue();
+
+  /// Rank 0 asked for the operation of a slot of the response cache at `asked_ns`; its execution
+  /// ended at `end_ns`.
+  void NoteExecuted(int slot, std::int64_t asked_ns, std::int64_t end_ns) {
+    locks_.NoteExecuted(slot, asked_ns, end_ns);
+  }
 
   /// The last list, whether ranks are still running or not: every waiting name fails with `error`.
   [[nodiscard]] ResponseList Dismiss(const Status& error);
@@ -43,9 +54,15 @@ class Coordinator {
   [[nodiscard]] std::vector<int> running_ranks() const { return negotiator_.running_ranks(); }
 
  private:
+  [[nodiscard]] std::optional<ResponseList> TakeLockNews();
+  void Tune(ResponseList& list);
+  [[nodiscard]] std::optional<std::int64_t> WaitingSinceNs() const;
+
   Negotiator negotiator_;
+  LockKeeper locks_;
   StallInspector stall_inspector_;
   const Clock& clock_;
+  Autotuner* const autotuner_;
   std::int64_t cycle_time_ns_;
   std::int64_t batch_bytes_;
   std::int64_t ready_since_ns_ = 0;  // meaningful while the negotiator has ready responses

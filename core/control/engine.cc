@@ -23,24 +23,25 @@ std::int64_t PatienceNs(const Config& config) {
 }  // namespace
 
 Engine::Engine(Transport& transport, Executor& executor, const Config& config, const Clock& clock,
-               EngineObserver* observer)
-    : impl_(std::make_unique<Impl>(transport, executor, config, clock, observer)) {}
+               EngineObserver* observer, Autotuner* autotuner)
+    : impl_(std::make_unique<Impl>(transport, executor, config, clock, observer, autotuner)) {}
 
 Engine::~Engine() { (void)impl_->Shutdown(); }
 
 Handle Engine::Enqueue(Request request, TensorView input, TensorView output) {
-  TensorEntry entry;
-  entry.request = std::move(request);
-  entry.input = std::move(input);
-  entry.output = std::move(output);
-  return impl_->Enqueue(std::move(entry));
+  return impl_->Enqueue({.request = std::move(request),
+                         .input = std::move(input),
+                         .output = std::move(output),
+                         .handle = Handle(nullptr)});
 }
 
 Handle Engine::Enqueue(Request request, std::vector<GroupMember> group) {
-  TensorEntry entry;
-  entry.request = std::move(request);
-  entry.group = std::move(group);
-  return impl_->Enqueue(std::move(entry));
+  return impl_->Enqueue(
+      {.request = std::move(request), .group = std::move(group), .handle = Handle(nullptr)});
+}
+
+std::vector<Handle> Engine::EnqueueAll(std::vector<TensorEntry> entries) {
+  return impl_->EnqueueAll(std::move(entries));
 }
 
 void Engine::Abort(const Status& cause) { impl_->Abort(cause); }
@@ -52,20 +53,25 @@ Status Engine::status() const { return impl_->status(); }
 EngineCounters Engine::counters() const { return impl_->counters(); }
 
 Engine::Impl::Impl(Transport& transport, Executor& executor, const Config& config,
-                   const Clock& clock, EngineObserver* observer)
+                   const Clock& clock, EngineObserver* observer, Autotuner* autotuner)
     : transport_(transport),
       executor_(executor),
       clock_(clock),
       observer_(observer),
+      autotuner_(autotuner),
       rank_(transport.rank()),
       size_(transport.size()),
       timeout_s_(config.GetReal(Setting::kTimeoutS)),
       queue_(rank_, clock),
       relatives_(rank_, size_),
       sets_(size_),
-      tree_(rank_, size_, sets_, cache_, PatienceNs(config)) {
+      tree_(rank_, size_, sets_, cache_, PatienceNs(config)),
+      patience_ns_(PatienceNs(config)) {
   executor_.Observe(observer_);
-  if (rank_ == 0) coordinator_.emplace(size_, config, clock, observer_);
+  if (rank_ == 0) {
+    const bool can_lock = size_ > 1 && transport.has_board();
+    coordinator_.emplace(size_, config, clock, observer_, autotuner_, can_lock);
+  }
   if (alone()) return;
   thread_ = std::thread([this] { Run(); });
   thread_id_ = thread_.get_id();
@@ -74,18 +80,31 @@ Engine::Impl::Impl(Transport& transport, Executor& executor, const Config& confi
 Handle Engine::Impl::Enqueue(TensorEntry entry) {
   Status valid = Validate(entry.request);
   if (!valid.ok()) return Handle::Completed(std::move(valid));
-  entry.handle = Handle([this, key = KeyOf(entry.request)](const Status& status) {
-    queue_.Release(key);
-    if (status.ok()) operations_.fetch_add(1, std::memory_order_relaxed);
-  });
-  const Handle handle = entry.handle;
-  if (observer_ != nullptr) observer_->OnSubmitted(entry.request, clock_.NowNs());
-  const Result<bool> first = queue_.Add(std::move(entry));
-  if (!first.ok()) return Handle::Completed(first.status());
+  const std::int64_t now_ns = clock_.NowNs();
+  Result<TensorQueue::Added> added = queue_.Add(std::move(entry), now_ns, observer_);
+  if (!added.ok()) return Handle::Completed(added.status());
   // Alone, always: the operation must not be left to another caller, whose callbacks would then run
   // in the middle of a pass.
-  if (first.value() || alone()) Wake();
-  return handle;
+  if (added.value().first || alone()) Wake();
+  return std::move(added.value().handle);
+}
+
+std::vector<Handle> Engine::Impl::EnqueueAll(std::vector<TensorEntry> entries) {
+  const std::size_t count = entries.size();
+  const std::int64_t now_ns = clock_.NowNs();
+  Status valid;
+  for (const TensorEntry& entry : entries) {
+    if (valid.ok()) valid = Validate(entry.request);
+  }
+  if (!valid.ok()) return std::vector<Handle>(count, Handle::Completed(valid));
+  Result<std::vector<TensorQueue::Added>> added =
+      queue_.AddAll(std::move(entries), now_ns, observer_);
+  if (!added.ok()) return std::vector<Handle>(count, Handle::Completed(added.status()));
+  std::vector<Handle> handles;
+  handles.reserve(count);
+  for (TensorQueue::Added& one : added.value()) handles.push_back(std::move(one.handle));
+  if (count > 0 && (added.value().front().first || alone())) Wake();
+  return handles;
 }
 
 void Engine::Impl::Abort(const Status& cause) {
@@ -96,6 +115,8 @@ void Engine::Impl::Abort(const Status& cause) {
     // The engine thread may be waiting for a peer. Elsewhere it sees the request by itself.
     if (executing_ && !alone()) transport_.RequestAbort(WithRank(*abort_request_));
   }
+  // A callback that dies of an exception does not come back: what the engine thread would do later.
+  if (std::this_thread::get_id() == thread_id_) return TellFailure(AbortRequest());
   Wake();
 }
 
@@ -116,11 +137,12 @@ Status Engine::Impl::status() const {
 
 EngineCounters Engine::Impl::counters() const {
   EngineCounters counters;
-  counters.operations = operations_.load(std::memory_order_relaxed);
+  counters.operations = queue_.completed();
   counters.response_lists = response_lists_.load(std::memory_order_relaxed);
   counters.payload_bytes = payload_bytes_.load(std::memory_order_relaxed);
   counters.execute_ns = execute_ns_.load(std::memory_order_relaxed);
   counters.outstanding_ns = queue_.outstanding_ns();
+  counters.in_flight = queue_.in_flight();
   return counters;
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/autotuning/autotuner.h"
 #include "core/base/clock.h"
 #include "core/base/config.h"
 #include "core/base/status.h"
@@ -17,6 +18,7 @@ struct EngineCounters {
   std::uint64_t operations = 0;      ///< completed without error
   std::uint64_t response_lists = 0;  ///< executed
   std::uint64_t payload_bytes = 0;   ///< handed to data collectives by this rank
+  std::size_t in_flight = 0;         ///< now: submitted here and not completed
   std::int64_t outstanding_ns = 0;   ///< time during which at least one operation was pending
   std::int64_t execute_ns = 0;       ///< time spent inside the executor
 };
@@ -33,10 +35,10 @@ struct EngineCounters {
 /// Thread rule: public methods are thread-safe.
 class Engine {
  public:
-  /// Starts the thread. Everything passed by reference must outlive the engine, and `observer`,
-  /// which may be null, too.
+  /// Starts the thread. Everything passed by reference must outlive the engine, and so must
+  /// `observer` and `autotuner`, which may be null; the latter is used on rank 0 only.
   Engine(Transport& transport, Executor& executor, const Config& config, const Clock& clock,
-         EngineObserver* observer = nullptr);
+         EngineObserver* observer = nullptr, Autotuner* autotuner = nullptr);
   /// Shuts down if that has not been done.
   ~Engine();
   Engine(const Engine&) = delete;
@@ -48,6 +50,10 @@ class Engine {
   Handle Enqueue(Request request, TensorView input, TensorView output);
   /// The same for a group: one buffer pair for each of request.group_counts.
   Handle Enqueue(Request request, std::vector<GroupMember> group);
+
+  /// Several at once, all or none: where one of the names is in flight, all handles fail with that
+  /// kDuplicateName. `entries` come without handles. One lock and one wake-up for all of them.
+  std::vector<Handle> EnqueueAll(std::vector<TensorEntry> entries);
 
   /// Ends the job on all ranks with `cause` (prefixed "rank N: " when it lacks it). Returns at
   /// once. A wait for a peer inside the executor ends promptly. Without effect after a failure or a

@@ -2,14 +2,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/failure_cause.h"
 #include "core/base/strcat.h"
 #include "core/control/engine_impl.h"
 
 namespace ronde {
 namespace {
-
-// More would be a defect of rank 0: the capacity of the response cache has an upper limit.
-constexpr int kSlotLimit = 1 << 16;
 
 std::uint64_t PayloadBytes(const Request& request) {
   switch (request.kind) {
@@ -28,6 +26,8 @@ std::uint64_t PayloadBytes(const Request& request) {
 
 Status Engine::Impl::Deliver(const ResponseList& list) {
   last_list_ = list.number;
+  if (list.freeze != 0) return Freeze(list.freeze);
+  if (list.unlocked != 0) return Unlock(list.unlocked, list.executed);
   const std::size_t queue_depth = observer_ == nullptr ? 0 : queue_.in_flight();
   if (observer_ != nullptr) {
     observer_->OnList({.number = list.number,
@@ -38,41 +38,61 @@ Status Engine::Impl::Deliver(const ResponseList& list) {
                       clock_.NowNs());
   }
   if (list.tunables) executor_.Apply(*list.tunables);
-  std::vector<std::string> ask_again;
-  for (const std::uint32_t evicted : list.evicted) {
-    const int slot = static_cast<int>(evicted);
-    if (slot < static_cast<int>(outstanding_.size()) && outstanding_[slot]) {
-      ask_again.push_back(cache_.KeyOfSlot(slot));
-    }
-    ForgetSlot(slot, list.number);
-    cache_.Evict(slot, list.number);
+  std::vector<TensorQueue::Slot*> ask_again;
+  for (const std::uint32_t slot : list.evicted) {
+    if (slot < asked_.size() && asked_[slot] != nullptr) ask_again.push_back(asked_[slot]);
+    EvictSlot(static_cast<int>(slot), list.number);
   }
-  RONDE_ASSIGN_OR_RETURN(std::vector<ReadyOperation> operations, Match(list));
-  if (list.absent_changed) tree_.SetAbsent(list.absent);
+  // Before anything of this list can end what is to be asked for again.
   RONDE_RETURN_IF_ERROR(AskAgain(ask_again));
+  RONDE_ASSIGN_OR_RETURN(std::vector<ReadyOperation> operations, Match(list));
+  if (list.absent_changed) {
+    tree_.SetAbsent(list.absent);
+    RONDE_RETURN_IF_ERROR(PassOnReadiness());  // of which nobody may be missing now
+  }
   if (!operations.empty()) RONDE_RETURN_IF_ERROR(Execute(std::move(operations)));
+  if (list.lock.number != 0) RONDE_RETURN_IF_ERROR(EnterLock(list));
   finished_ = finished_ || list.shutdown;
   return Status::Ok();
 }
 
 void Engine::Impl::ForgetSlot(int slot, std::uint64_t list) {
   if (cache_.Holds(slot)) cache_.MarkAnswered(slot, list);
-  if (slot < static_cast<int>(outstanding_.size())) outstanding_[slot] = false;
+  if (slot < static_cast<int>(asked_.size())) asked_[slot] = nullptr;
   tree_.Forget(slot);
 }
 
-Status Engine::Impl::AskAgain(const std::vector<std::string>& keys) {
+void Engine::Impl::EvictSlot(int slot, std::uint64_t list) {
+  ForgetSlot(slot, list);
+  cache_.Evict(slot, list);
+  if (slot >= static_cast<int>(kept_.size()) || kept_[slot] == nullptr) return;
+  TensorQueue::Slot& place = *std::exchange(kept_[slot], nullptr);
+  place.cache_slot = -1;
+  queue_.Keep(place, false);
+}
+
+void Engine::Impl::Remember(const Response& response, std::shared_ptr<Response> agreed,
+                            TensorQueue::Slot* submitted, std::uint64_t list) {
+  if (response.slot < 0) return;
+  const auto slot = static_cast<std::size_t>(response.slot);
+  cache_.Put(response.slot, std::move(agreed),
+             submitted == nullptr ? nullptr : &submitted->request(), list);
+  if (submitted == nullptr) return;
+  if (asked_.size() <= slot) {
+    asked_.resize(slot + 1, nullptr);
+    kept_.resize(slot + 1, nullptr);
+  }
+  kept_[slot] = submitted;
+  submitted->cache_slot = response.slot;
+  queue_.Keep(*submitted, true);
+}
+
+Status Engine::Impl::AskAgain(std::span<TensorQueue::Slot* const> submitted) {
+  // Of what a rank had asked for when it left, rank 0 keeps account itself.
+  if (joined_ || shutdown_announced_) return Status::Ok();
   RequestList list;
-  for (const std::string& key : keys) {
-    const Request* request = queue_.Find(key);
-    if (request == nullptr) continue;
-    if (!joined_) {
-      list.requests.push_back(*request);
-      continue;
-    }
-    std::optional<TensorEntry> entry = queue_.Take(key);
-    Answer(*entry, Status::Mismatch(StrCat("tensor '", request->name, "': another rank asked for ",
-                                           "something else after rank ", rank_, " had joined")));
+  for (const TensorQueue::Slot* operation : submitted) {
+    list.requests.push_back(operation->request());
   }
   return Tell(std::move(list));
 }
@@ -102,41 +122,51 @@ Status Engine::Impl::MatchResponse(const Response& response, std::uint64_t list,
   const int set = SetOf(response.request);
   const std::string key = KeyOf(response.request);
   if (const int slot = cache_.SlotOf(key); slot >= 0) ForgetSlot(slot, list);
-  if (response.slot >= kSlotLimit) return Status::Internal("a slot beyond the response cache");
   if (!sets_.Contains(set, rank_)) {
-    if (response.slot >= 0) {
-      cache_.Put(response.slot, std::make_shared<Response>(response), nullptr, list);
-    }
+    Remember(response, std::make_shared<Response>(response), nullptr, list);
     return Status::Ok();
   }
-  std::optional<TensorEntry> entry = queue_.Take(key);
-  if (response.request.kind == OperationKind::kJoin) joined_ = false;
+  TensorQueue::Slot* const submitted = queue_.Find(key);
+  const bool ends_join = submitted != nullptr && submitted->request().kind == OperationKind::kJoin;
+  if (ends_join) joined_ = false;  // by an error, too
   if (!response.error.ok()) {
+    if (coordinator_ && response.error.code() == StatusCode::kShutdown &&
+        !std::exchange(hinted_, true)) {
+      TellCause(FailureCause::Kind::kHint, rank_, transport_.host_name(rank_),
+                response.error.message());
+    }
     // Ranks that have not submitted the name have nothing to complete.
-    if (entry) Answer(*entry, response.error);
+    if (submitted != nullptr) Answer(*submitted, response.error);
     return Status::Ok();
   }
-  auto agreed = std::make_shared<Response>(response);
-  if (entry) {
-    // This rank's own, where ranks may differ.
-    agreed->request.shape = entry->request.shape;
-    agreed->request.splits = entry->request.splits;
-    OperationResult& result = entry->handle.mutable_result();
-    result.last_joined = response.request.root;
-    result.process_set = response.request.process_set;
-    if (response.slot >= 0) cache_.Put(response.slot, agreed, &entry->request, list);
-  } else if (joined_) {
-    const std::vector<int>& members = *sets_.Find(set);
-    const auto place = std::lower_bound(members.begin(), members.end(), rank_) - members.begin();
-    entry =
-        stand_ins_.EntryFor(response, static_cast<int>(place), static_cast<int>(members.size()));
-    agreed->request.shape = entry->request.shape;
-  } else {
+  if (submitted == nullptr && !joined_) {
     return Status::Internal(StrCat("rank 0 answered tensor '", response.request.name,
                                    "', which this rank has not submitted"));
   }
+  auto agreed = std::make_shared<Response>(response);
+  if (submitted == nullptr) {
+    const std::vector<int>& members = *sets_.Find(set);
+    const auto place = std::lower_bound(members.begin(), members.end(), rank_) - members.begin();
+    TensorEntry entry =
+        stand_ins_.EntryFor(response, static_cast<int>(place), static_cast<int>(members.size()));
+    entry.enqueued_ns = clock_.NowNs();
+    agreed->request.shape = entry.request.shape;
+    operations.emplace_back(std::move(agreed), std::move(entry));
+    return Status::Ok();
+  }
+  // This rank's own, where ranks may differ.
+  agreed->request.shape = submitted->request().shape;
+  agreed->request.splits = submitted->request().splits;
+  Remember(response, agreed, submitted, list);
+  TensorEntry entry = queue_.Take(*submitted);
+  if (response.request.kind == OperationKind::kJoin) {
+    entry.handle.mutable_result().last_joined = response.request.root;
+  }
+  if (response.request.kind == OperationKind::kAddProcessSet) {
+    entry.handle.mutable_result().process_set = response.request.process_set;
+  }
   ApplySets(response);
-  operations.emplace_back(std::move(agreed), *std::move(entry));
+  operations.emplace_back(std::move(agreed), std::move(entry));
   return Status::Ok();
 }
 
@@ -145,15 +175,16 @@ Status Engine::Impl::MatchCached(int slot, std::uint64_t list,
   if (!cache_.Holds(slot)) {
     return Status::Internal(StrCat("rank 0 answered from slot ", slot, ", which is empty here"));
   }
-  ForgetSlot(slot, list);
   const std::shared_ptr<Response>& response = cache_.ResponseOf(slot);
-  if (!sets_.Contains(SetOf(response->request), rank_)) return Status::Ok();
-  std::optional<TensorEntry> entry = queue_.Take(cache_.KeyOfSlot(slot));
-  if (!entry) {
+  const bool takes_part = sets_.Contains(SetOf(response->request), rank_);
+  TensorQueue::Slot* const submitted = takes_part ? asked_[slot] : nullptr;
+  ForgetSlot(slot, list);
+  if (!takes_part) return Status::Ok();
+  if (submitted == nullptr) {
     return Status::Internal(StrCat("rank 0 answered tensor '", response->request.name,
                                    "', which this rank has not submitted"));
   }
-  operations.emplace_back(response, *std::move(entry));
+  operations.emplace_back(response, queue_.Take(*submitted));
   return Status::Ok();
 }
 
@@ -162,14 +193,15 @@ void Engine::Impl::ApplySets(const Response& response) {
   if (request.kind == OperationKind::kAddProcessSet) sets_.Add(request.members);
   if (request.kind != OperationKind::kRemoveProcessSet) return;
   const int set = request.process_set;
-  for (TensorEntry& entry : queue_.TakeAllOf(set)) {
-    Answer(entry, Status::InvalidArgument(StrCat("tensor '", entry.request.name, "': process set ",
-                                                 set, " was removed")));
+  for (TensorQueue::Slot* submitted : queue_.FindAllOf(set)) {
+    Answer(*submitted, Status::InvalidArgument(StrCat("tensor '", submitted->request().name,
+                                                      "': process set ", set, " was removed")));
   }
   sets_.Remove(set);
 }
 
-void Engine::Impl::Answer(TensorEntry& entry, const Status& status) {
+void Engine::Impl::Answer(TensorQueue::Slot& submitted, const Status& status) {
+  TensorEntry entry = queue_.Take(submitted);
   if (observer_ != nullptr) {
     observer_->OnCompleted(entry.request, status, entry.enqueued_ns, clock_.NowNs());
   }
@@ -191,12 +223,28 @@ Status Engine::Impl::Execute(std::vector<ReadyOperation> operations) {
   execute_ns_.fetch_add(last_progress_ns_ - start_ns, std::memory_order_relaxed);
   RONDE_RETURN_IF_ERROR(status);
   for (const ReadyOperation& operation : operations) {
-    const TensorEntry& entry = operation.entry;
-    if (!entry.handle.Poll()) return Status::Internal("the executor left an operation incomplete");
-    if (observer_ == nullptr) continue;
-    observer_->OnCompleted(entry.request, Status::Ok(), entry.enqueued_ns, last_progress_ns_);
+    if (!operation.entry.handle.Poll()) {
+      return Status::Internal("the executor left an operation incomplete");
+    }
+  }
+  if (!coordinator_) return Status::Ok();
+  if (autotuner_ != nullptr) TellAutotuner(operations, payload_bytes);
+  if (schedule_) return Status::Ok();
+  for (const ReadyOperation& operation : operations) {
+    coordinator_->NoteExecuted(operation.response->slot, operation.entry.enqueued_ns,
+                               last_progress_ns_);
   }
   return Status::Ok();
+}
+
+void Engine::Impl::TellAutotuner(std::span<const ReadyOperation> operations,
+                                 std::uint64_t payload_bytes) {
+  std::int64_t asked_ns = INT64_MAX;
+  for (const ReadyOperation& operation : operations) {
+    autotuner_->OnOperation(operation.entry.request.name);
+    asked_ns = std::min(asked_ns, operation.entry.enqueued_ns);
+  }
+  autotuner_->OnListExecuted(payload_bytes, asked_ns, last_progress_ns_);
 }
 
 }  // namespace ronde

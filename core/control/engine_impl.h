@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "core/control/coordinator.h"
 #include "core/control/engine.h"
+#include "core/control/locked_schedule.h"
 #include "core/control/process_sets.h"
 #include "core/control/readiness_tree.h"
 #include "core/control/response_cache.h"
@@ -19,8 +21,8 @@
 namespace ronde {
 
 /// The engine's two halves: what callers reach from any thread (engine.cc) and the engine thread,
-/// which asks (engine_thread.cc) and does what was agreed (engine_deliver.cc). They meet in queue_,
-/// in the state under mutex_ and in Transport::Ring.
+/// which asks (engine_thread.cc) and does what was agreed (engine_deliver.cc, engine_locked.cc).
+/// They meet in queue_, in the state under mutex_ and in Transport::Ring.
 ///
 /// A single rank has nobody to negotiate with, and two switches of threads would cost more than
 /// most operations: there callers take the engine thread's part, one at a time, and no thread is
@@ -28,17 +30,21 @@ namespace ronde {
 class Engine::Impl {
  public:
   Impl(Transport& transport, Executor& executor, const Config& config, const Clock& clock,
-       EngineObserver* observer);
+       EngineObserver* observer, Autotuner* autotuner);
 
   // --- Any thread.
   /// `entry` has everything but its handle.
   Handle Enqueue(TensorEntry entry);
+  std::vector<Handle> EnqueueAll(std::vector<TensorEntry> entries);
   void Abort(const Status& cause);
   Status Shutdown();
   [[nodiscard]] Status status() const;
   [[nodiscard]] EngineCounters counters() const;
 
  private:
+  // Under a lock: how long what this rank asks for may fail to make up the next unit.
+  static constexpr std::int64_t kDisorderNs = 20'000'000;
+
   [[nodiscard]] bool alone() const { return size_ == 1; }
   /// Has everything done that there is to do: by the engine thread, or here.
   void Wake();
@@ -51,7 +57,11 @@ class Engine::Impl {
   void End(const Status& failure);
   Status Announce();
   /// Puts what this rank asks for into `list` where it has to be asked in full, else into the tree.
-  void Sort(const TensorQueue::New& drained, RequestList& list);
+  void Sort(std::span<TensorQueue::Slot* const> submitted, RequestList& list);
+  /// The same under a lock.
+  void SortLocked(TensorQueue::Slot& submitted);
+  /// The slot of the cache that says all of a submitted operation, or -1.
+  [[nodiscard]] int SlotFor(const TensorQueue::Slot& submitted) const;
   /// What is wrong with a request that no other rank has to hear of.
   [[nodiscard]] Status CheckHere(const Request& request) const;
   /// Tells rank 0 what this rank waits for by slot, since it will not take part any more.
@@ -71,14 +81,40 @@ class Engine::Impl {
   void ApplySets(const Response& response);
   /// A slot was answered or evicted.
   void ForgetSlot(int slot, std::uint64_t list);
-  [[nodiscard]] Status AskAgain(const std::vector<std::string>& keys);
-  void Answer(TensorEntry& entry, const Status& status);
+  void EvictSlot(int slot, std::uint64_t list);
+  [[nodiscard]] Status AskAgain(std::span<TensorQueue::Slot* const> submitted);
+  /// Ends a drained operation.
+  void Answer(TensorQueue::Slot& submitted, const Status& status);
+  /// Keeps what this rank and all ranks said of an operation for the next time.
+  void Remember(const Response& response, std::shared_ptr<Response> agreed,
+                TensorQueue::Slot* submitted, std::uint64_t list);
   Status Execute(std::vector<ReadyOperation> operations);
+  /// On rank 0: what has just been executed.
+  void TellAutotuner(std::span<const ReadyOperation> operations, std::uint64_t payload_bytes);
+
+  // The locked schedule.
+  Status EnterLock(const ResponseList& list);
+  /// Pledges what can be pledged and executes what all have pledged, if there is any: then true.
+  Result<bool> RunLocked();
+  [[nodiscard]] std::uint64_t AgreedUnits() const;
+  Status ExecuteUnit();
+  void ObserveUnit(std::span<const ReadyOperation> operations) const;
+  /// This rank cannot keep to the schedule.
+  Status Deviate();
+  Status Freeze(std::uint64_t number);
+  /// Executes what is left of it, after which `executed` units have been.
+  Status Unlock(std::uint64_t number, std::uint64_t executed);
+  /// Asks for what this rank had asked for under the lock.
+  Status AskAfterUnlock();
   /// Around the executor's part; begins only where nobody has called Abort.
   Status BeginExecuting();
   void EndExecuting();
   void LeaveIfShutdownIsLate();
   void Fail(const Status& cause);
+  /// Ends the job on all ranks, and tells the user why where `cause` is the first.
+  void TellFailure(const Status& cause);
+  /// What this rank is doing outside of the executor, for messages.
+  [[nodiscard]] std::string Scene() const;
   void Latch(const Status& failure);
   [[nodiscard]] Deadline NextWake() const;
   [[nodiscard]] Status AbortRequest() const;  ///< kOk where nobody has called Abort
@@ -88,6 +124,7 @@ class Engine::Impl {
   Executor& executor_;
   const Clock& clock_;
   EngineObserver* const observer_;  // may be null
+  Autotuner* const autotuner_;      // the same
   const int rank_;                  // copies: the transport belongs to the engine thread
   const int size_;
   const double timeout_s_;
@@ -100,7 +137,6 @@ class Engine::Impl {
 
   // Statistics; relaxed: whoever has waited for a handle is ordered after its update by the
   // handle's mutex, and nothing else is published through them.
-  std::atomic<std::uint64_t> operations_{0};
   std::atomic<std::uint64_t> response_lists_{0};
   std::atomic<std::uint64_t> payload_bytes_{0};
   std::atomic<std::int64_t> execute_ns_{0};
@@ -111,13 +147,23 @@ class Engine::Impl {
   ProcessSets sets_;
   ResponseCache cache_;
   ReadinessTree tree_;
-  std::uint64_t last_list_ = 0;    // the number of the last list that was applied
-  std::vector<bool> outstanding_;  // by slot: this rank has asked by it and has no answer
-  bool joined_ = false;            // this rank has joined, others have not
+  std::uint64_t last_list_ = 0;  // the number of the last list that was applied
+  // By slot of the cache: where this rank's operation is while it has asked by the slot and has no
+  // answer, and where it is kept for the next time. Null: nowhere.
+  std::vector<TensorQueue::Slot*> asked_;
+  std::vector<TensorQueue::Slot*> kept_;
+  std::optional<LockedSchedule> schedule_;
+  bool deviated_ = false;                     // under this lock
+  std::vector<TensorQueue::Slot*> deferred_;  // what the schedule does not have
+  const std::int64_t patience_ns_;            // with ranks that do not come
+  bool joined_ = false;                       // this rank has joined, others have not
   StandInBuffers stand_ins_;
-  bool shutdown_announced_ = false;
-  std::int64_t last_progress_ns_ = 0;  // meaningful once shutdown_announced_
+  bool leaving_ = false;               // Shutdown was called
+  bool shutdown_announced_ = false;    // and rank 0 was told
+  std::int64_t last_progress_ns_ = 0;  // meaningful once leaving_
   bool finished_ = false;
+  bool told_ = false;    // TellFailure has been here
+  bool hinted_ = false;  // that others need a rank which has shut down
 
   std::mutex drive_mutex_;  // alone only: guards what is else the engine thread's, and ended_
   bool ended_ = false;

@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "core/base/failure_cause.h"
 #include "core/base/log.h"
 #include "core/base/strcat.h"
 #include "core/control/engine_impl.h"
@@ -47,14 +48,18 @@ void Engine::Impl::Wake() {
 void Engine::Impl::End(const Status& failure) {
   if (!failure.ok()) Fail(failure);
   const Status latched = status();
-  queue_.FailAll(latched.ok() ? Status::Shutdown("all ranks have shut down") : latched);
+  queue_.FailAll(latched.ok() ? Status::Shutdown("all ranks have shut down") : latched, observer_);
 }
 
 Status Engine::Impl::Step() {
-  RONDE_RETURN_IF_ERROR(AbortRequest());
-  RONDE_RETURN_IF_ERROR(Announce());
-  if (!alone()) RONDE_RETURN_IF_ERROR(Receive());
-  if (coordinator_) RONDE_RETURN_IF_ERROR(Coordinate());
+  bool again = true;
+  while (again && !finished_) {
+    RONDE_RETURN_IF_ERROR(AbortRequest());
+    RONDE_RETURN_IF_ERROR(Announce());
+    if (!alone()) RONDE_RETURN_IF_ERROR(Receive());
+    if (coordinator_) RONDE_RETURN_IF_ERROR(Coordinate());
+    RONDE_ASSIGN_OR_RETURN(again, RunLocked());
+  }
   if (!finished_) LeaveIfShutdownIsLate();
   return Status::Ok();
 }
@@ -62,12 +67,14 @@ Status Engine::Impl::Step() {
 Status Engine::Impl::Announce() {
   const TensorQueue::New drained = queue_.DrainNew();
   const bool leaving = drained.closed && !shutdown_announced_;
-  if (drained.requests.empty() && !leaving) return PassOnReadiness();
+  if (drained.closed && !std::exchange(leaving_, true)) last_progress_ns_ = clock_.NowNs();
+  if (drained.slots.empty() && !leaving) return PassOnReadiness();
   RequestList list;
-  Sort(drained, list);
+  Sort(drained.slots, list);
+  // Under a lock rank 0 hears of all that when the lock has ended.
+  if (schedule_) return leaving || !deferred_.empty() ? Deviate() : Status::Ok();
   if (leaving) {
     shutdown_announced_ = true;
-    last_progress_ns_ = clock_.NowNs();
     list.shutdown = true;
     ListOutstanding(list);
   }
@@ -78,36 +85,39 @@ Status Engine::Impl::Announce() {
   return PassOnReadiness();
 }
 
-void Engine::Impl::Sort(const TensorQueue::New& drained, RequestList& list) {
+void Engine::Impl::Sort(std::span<TensorQueue::Slot* const> submitted, RequestList& list) {
   const std::int64_t now_ns = clock_.NowNs();
-  std::vector<std::pair<std::string, Status>> refused;
   RankSlots mine{rank_, {}};
-  for (const Request* request : drained.requests) {
-    if (Status valid = CheckHere(*request); !valid.ok()) {
-      refused.emplace_back(KeyOf(*request), std::move(valid));
+  for (TensorQueue::Slot* operation : submitted) {
+    const Request& request = operation->request();
+    if (const Status valid = CheckHere(request); !valid.ok()) {
+      Answer(*operation, valid);
       continue;
     }
-    const int slot = cache_.Find(*request);
-    if (slot < 0) {
-      list.requests.push_back(*request);
-    } else {
-      if (outstanding_.size() <= static_cast<std::size_t>(slot)) outstanding_.resize(slot + 1);
-      outstanding_[slot] = true;
+    if (schedule_) {
+      SortLocked(*operation);
+      continue;
+    }
+    if (const int slot = SlotFor(*operation); slot >= 0) {
+      asked_[slot] = operation;
       if (coordinator_) {
         mine.slots.push_back(static_cast<std::uint32_t>(slot));
       } else {
         tree_.AddOwn(slot, now_ns);
       }
+      continue;
     }
-    if (request->kind == OperationKind::kJoin) {
-      joined_ = true;
-      ListOutstanding(list);
-    }
+    list.requests.push_back(request);
+    if (request.kind != OperationKind::kJoin) continue;
+    joined_ = true;
+    ListOutstanding(list);
   }
   if (!mine.slots.empty()) list.partial.push_back(std::move(mine));
-  for (const auto& [key, status] : refused) {
-    if (std::optional<TensorEntry> entry = queue_.Take(key)) Answer(*entry, status);
-  }
+}
+
+int Engine::Impl::SlotFor(const TensorQueue::Slot& submitted) const {
+  const int slot = submitted.cache_slot;
+  return slot >= 0 && cache_.Matches(slot, submitted.request()) ? slot : -1;
 }
 
 Status Engine::Impl::CheckHere(const Request& request) const {
@@ -130,16 +140,15 @@ Status Engine::Impl::CheckHere(const Request& request) const {
 
 void Engine::Impl::ListOutstanding(RequestList& list) const {
   RankSlots mine{rank_, {}};
-  for (std::size_t slot = 0; slot < outstanding_.size(); ++slot) {
-    if (outstanding_[slot]) mine.slots.push_back(static_cast<std::uint32_t>(slot));
+  for (std::size_t slot = 0; slot < asked_.size(); ++slot) {
+    if (asked_[slot] != nullptr) mine.slots.push_back(static_cast<std::uint32_t>(slot));
   }
   if (!mine.slots.empty()) list.partial.push_back(std::move(mine));
 }
 
 Status Engine::Impl::Tell(RequestList list) {
-  if (list.requests.empty() && list.complete.empty() && list.partial.empty() && !list.shutdown) {
-    return Status::Ok();
-  }
+  const bool asks = !list.requests.empty() || !list.complete.empty() || !list.partial.empty();
+  if (!asks && !list.shutdown && list.unlock == 0 && list.frozen == 0) return Status::Ok();
   list.as_of = last_list_;
   if (coordinator_) return coordinator_->Add(rank_, std::move(list));
   return transport_.Post(0, Encode(list));
@@ -216,7 +225,7 @@ void Engine::Impl::EndExecuting() {
 }
 
 void Engine::Impl::LeaveIfShutdownIsLate() {
-  if (!shutdown_announced_) return;
+  if (!leaving_) return;
   const double waited_s = static_cast<double>(clock_.NowNs() - last_progress_ns_) * 1e-9;
   if (waited_s < timeout_s_) return;
   std::string missing;
@@ -243,11 +252,29 @@ void Engine::Impl::LeaveIfShutdownIsLate() {
 void Engine::Impl::Fail(const Status& cause) {
   // What a caller of Abort said while the executor ran came first, and may be why that failed.
   const Status request = AbortRequest();
-  const Status first = WithRank(request.ok() ? cause : request);
-  // Another rank may have been earlier; all ranks report the same cause.
-  if (transport_.CheckLiveness().ok()) transport_.Abort(first);
+  TellFailure(request.ok() ? cause : request);
   const Status agreed = transport_.CheckLiveness();
-  Latch(agreed.ok() ? first : agreed);
+  Latch(agreed.ok() ? WithRank(request.ok() ? cause : request) : agreed);
+}
+
+void Engine::Impl::TellFailure(const Status& cause) {
+  const Status first = WithRank(cause);
+  // Another rank may have been earlier; all ranks report the same cause.
+  transport_.Abort(first);
+  if (alone() || std::exchange(told_, true) || !transport_.gave_cause()) return;
+  // Of what was being done the executor knows most.
+  const std::size_t known = cause.message().find(kSceneMark);
+  const std::string scene =
+      known == std::string::npos ? Scene() : cause.message().substr(known + kSceneMark.size());
+  TellCause(FailureCause::Kind::kFailure, rank_, transport_.host_name(rank_),
+            WithScene(first, scene).message());
+}
+
+std::string Engine::Impl::Scene() const {
+  const std::size_t count = queue_.in_flight();
+  if (count == 0) return StrCat("rank ", rank_, shutdown_announced_ ? " shut down" : " was idle");
+  return StrCat("rank ", rank_, shutdown_announced_ ? " shut down with " : " negotiated ",
+                NamesText(queue_.oldest(), count));
 }
 
 void Engine::Impl::Latch(const Status& failure) {
@@ -257,7 +284,8 @@ void Engine::Impl::Latch(const Status& failure) {
 
 Deadline Engine::Impl::NextWake() const {
   std::int64_t wake_ns = coordinator_ ? coordinator_->NextWakeNs() : tree_.NextWakeNs();
-  if (shutdown_announced_) {
+  if (schedule_) wake_ns = std::min(wake_ns, schedule_->GiveUpNs(kDisorderNs, patience_ns_));
+  if (leaving_) {
     const auto timeout_ns = static_cast<std::int64_t>(timeout_s_ * 1e9);
     wake_ns = std::min(wake_ns, last_progress_ns_ + timeout_ns);
   }

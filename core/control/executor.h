@@ -11,8 +11,8 @@
 #include "core/base/tensor_view.h"
 #include "core/control/handle.h"
 #include "core/control/message.h"
-#include "core/control/observer.h"
 #include "core/control/tunables.h"
+#include "core/observation/observer.h"
 
 namespace ronde {
 
@@ -58,7 +58,8 @@ class Executor {
   /// What is in force, and what is to be from the next Execute on; the same call on all ranks.
   [[nodiscard]] virtual Tunables tunables() const { return {}; }
   virtual void Apply(const Tunables& /*tunables*/) {}
-  /// Tells `observer` of batches and phases from now on; null stops it. Before the first Execute.
+  /// Tells `observer` of batches, phases and what succeeds from now on; null stops it. Before the
+  /// first Execute.
   virtual void Observe(EngineObserver* /*observer*/) {}
 };
 

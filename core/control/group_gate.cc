@@ -1,5 +1,7 @@
 #include "core/control/group_gate.h"
 
+#include <algorithm>
+
 #include "core/base/strcat.h"
 #include "core/control/process_sets.h"
 
@@ -23,7 +25,13 @@ void GroupGate::Pass(Answer answer, std::span<const std::pair<std::string, int>>
   const int set = SetOf(answer.response->request);
   if (const Status error = answer.response->error; !error.ok()) {
     ready.push_back(std::move(answer));
-    for (const auto& [name, size] : groups) Fail({set, name}, size, error, ready);
+    for (const std::pair<std::string, int>& group : groups) {
+      // One of which ranks name several sizes counts once, as the smallest.
+      const bool counts = std::none_of(groups.begin(), groups.end(), [&](const auto& other) {
+        return other.first == group.first && other.second < group.second;
+      });
+      if (counts) Fail({set, group.first}, group.second, error, ready);
+    }
     return;
   }
   const auto& [name, size] = groups.front();
@@ -38,6 +46,10 @@ void GroupGate::Pass(Answer answer, std::span<const std::pair<std::string, int>>
   if (group.answered < size) return;
   for (Answer& held : group.held) ready.push_back(std::move(held));
   groups_.erase(key);
+}
+
+void GroupGate::Forget(int set) {
+  std::erase_if(groups_, [set](const auto& item) { return item.first.first == set; });
 }
 
 void GroupGate::Fail(const std::pair<int, std::string>& key, int size, const Status& error,

@@ -27,6 +27,9 @@ class GroupGate {
   /// this operation in: one, unless the ranks disagree, which fails all of them.
   void Pass(Answer answer, std::span<const std::pair<std::string, int>> groups,
             std::vector<Answer>& ready);
+  [[nodiscard]] bool empty() const { return groups_.empty(); }
+  /// Drops what is held back of process set `set`, which is no more.
+  void Forget(int set);
 
  private:
   struct Group {

@@ -1,5 +1,6 @@
 #include "core/control/handle.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <utility>
@@ -9,30 +10,34 @@ namespace ronde {
 struct Handle::State {
   std::mutex mutex;
   std::condition_variable completed_changed;
-  bool claimed = false;    // guarded by mutex: one caller of Complete has won
-  bool completed = false;  // guarded by mutex
-  Status status;           // immutable once completed
-  OperationResult result;  // the engine's until completed, then immutable
-  Callback before_completion;
+  std::atomic<bool> claimed{false};    // one caller of Complete has won; relaxed, guards nothing
+  std::atomic<bool> completed{false};  // written under mutex; release, publishes status and result
+  Status status;                       // immutable once completed
+  // The engine's until completed, then immutable; null where nothing was delivered.
+  std::unique_ptr<OperationResult> result;
+  HandleOwner* owner = nullptr;
+  void* item = nullptr;
   std::vector<Callback> callbacks;  // guarded by mutex
 };
 
 Handle::Handle() : state_(std::make_shared<State>()) {}
 
-Handle::Handle(Callback before_completion) : Handle() {
-  state_->before_completion = std::move(before_completion);
+Handle::Handle(HandleOwner& owner, void* item) : Handle() {
+  state_->owner = &owner;
+  state_->item = item;
 }
 
 Handle Handle::Completed(Status status, OperationResult result) {
   Handle handle;
-  handle.state_->result = std::move(result);
+  handle.mutable_result() = std::move(result);
   handle.Complete(status);
   return handle;
 }
 
 Status Handle::Wait() const {
+  if (Poll()) return state_->status;
   std::unique_lock lock(state_->mutex);
-  state_->completed_changed.wait(lock, [this] { return state_->completed; });
+  state_->completed_changed.wait(lock, [this] { return Poll(); });
   return state_->status;
 }
 
@@ -41,25 +46,28 @@ Status Handle::WaitUntil(Deadline deadline) const {
   if (remaining_ns == INT64_MAX) return Wait();
   std::unique_lock lock(state_->mutex);
   if (!state_->completed_changed.wait_for(lock, std::chrono::nanoseconds(remaining_ns),
-                                          [this] { return state_->completed; })) {
+                                          [this] { return Poll(); })) {
     return Status::Timeout("the operation has not completed before the deadline of this wait");
   }
   return state_->status;
 }
 
-bool Handle::Poll() const {
-  std::lock_guard lock(state_->mutex);
-  return state_->completed;
+bool Handle::Poll() const { return state_->completed.load(std::memory_order_acquire); }
+
+const OperationResult& Handle::result() const {
+  static const OperationResult nothing;
+  return state_->result != nullptr ? *state_->result : nothing;
 }
 
-const OperationResult& Handle::result() const { return state_->result; }
-
-OperationResult& Handle::mutable_result() { return state_->result; }
+OperationResult& Handle::mutable_result() {
+  if (state_->result == nullptr) state_->result = std::make_unique<OperationResult>();
+  return *state_->result;
+}
 
 void Handle::OnComplete(Callback callback) const {
   {
     std::lock_guard lock(state_->mutex);
-    if (!state_->completed) {
+    if (!Poll()) {
       state_->callbacks.push_back(std::move(callback));
       return;
     }
@@ -68,18 +76,14 @@ void Handle::OnComplete(Callback callback) const {
 }
 
 void Handle::Complete(const Status& status) const {
+  if (state_->claimed.exchange(true, std::memory_order_relaxed)) return;
   const std::shared_ptr<State> state = state_;  // callbacks may drop the last handle
-  {
-    std::lock_guard lock(state->mutex);
-    if (state->claimed) return;
-    state->claimed = true;
-  }
-  if (state->before_completion) std::exchange(state->before_completion, nullptr)(status);
+  if (state->owner != nullptr) state->owner->BeforeCompletion(state->item, status);
   std::vector<Callback> callbacks;
   {
     std::lock_guard lock(state->mutex);
     state->status = status;
-    state->completed = true;
+    state->completed.store(true, std::memory_order_release);
     callbacks.swap(state->callbacks);
   }
   state->completed_changed.notify_all();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/base/clock.h"
@@ -29,17 +30,30 @@ struct OperationResult {
   int process_set = 0;
 };
 
+/// Hears of the end of its operations just before waiters and callbacks do, so that whoever has
+/// waited finds the name free and the counters up to date.
+class HandleOwner {
+ public:
+  /// On the completing thread; `item` is what the handle was made with.
+  virtual void BeforeCompletion(void* item, const Status& status) = 0;
+
+ protected:
+  ~HandleOwner() = default;
+};
+
 /// The caller's future of one operation. Copies share one state (shared_ptr: the engine completes
-/// it while the caller holds it, and either may be the last to let go).
+/// it while the caller holds it, and either may be the last to let go). One allocation each: they
+/// are made for every tensor of every step.
 /// Thread rule: thread-safe; guarded by its own mutex.
 class Handle {
  public:
   using Callback = std::function<void(const Status&)>;
 
   Handle();
-  /// Engine side: calls `before_completion` with the final status just before waiters and callbacks
-  /// see it, so that whoever has waited finds the name free and the counters up to date.
-  explicit Handle(Callback before_completion);
+  /// Of no operation, and free of charge: it may only be assigned to, copied and destroyed.
+  explicit Handle(std::nullptr_t) {}
+  /// Engine side: `owner` is told of the end, and must live until then.
+  Handle(HandleOwner& owner, void* item);
   /// A handle that has completed already.
   [[nodiscard]] static Handle Completed(Status status, OperationResult result = {});
 

@@ -119,6 +119,9 @@ Status CheckFields(const Request& request) {
     misplaced = "members";
   }
   if (request.group.empty() != (request.group_size == 0)) misplaced = "group_size";
+  const bool joins = request.kind == OperationKind::kJoin;
+  if (joins && request.process_set != kWorld) misplaced = "process_set";
+  if (joins && request.name != kJoinName) misplaced = "name";
   if (misplaced.empty()) return Status::Ok();
   return Status::InvalidArgument(StrCat("tensor '", request.name, "': field ", misplaced,
                                         " does not belong to ", Name(request.kind)));

@@ -43,6 +43,9 @@ struct AverageWindow {
 /// The process set that every rank belongs to; others are numbered from 1, as they are added.
 inline constexpr int kWorld = 0;
 
+/// The only name under which ranks join.
+inline constexpr std::string_view kJoinName = "ronde.join";
+
 /// What one rank asks for. `process_set` and `name` identify the operation on all ranks; roots,
 /// splits and the rows of a result count the ranks of the set.
 struct Request {
@@ -130,7 +133,7 @@ struct Lock {
 
 /// What rank 0 tells all ranks; they pass it on along the tree, and apply it in this order.
 struct ResponseList {
-  std::uint64_t number = 0;            ///< counts the lists from 1
+  std::uint64_t number = 0;            ///< counts the lists that answer something from 1
   std::vector<std::uint32_t> evicted;  ///< slots that mean nothing any more
   std::vector<Response> responses;
   std::vector<std::uint32_t> cached;  ///< answers that all ranks have in these slots

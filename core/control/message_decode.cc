@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <utility>
 
 #include <flatbuffers/flatbuffers.h>
@@ -96,7 +97,10 @@ Result<Response> Unpack(const wire::Response& from) {
   response.rank_extents = ReadVector(from.rank_extents());
   RONDE_RETURN_IF_ERROR(CheckExtents(response));
   response.slot = from.slot();
-  if (response.slot < -1) return Corrupt("a negative slot");
+  const bool has_slot = response.slot >= 0;
+  if (response.slot < -1 || (has_slot && static_cast<std::uint32_t>(response.slot) >= kSlotLimit)) {
+    return Corrupt(StrCat("slot ", response.slot, " is out of range"));
+  }
   StatusCode code = StatusCode::kOk;
   RONDE_RETURN_IF_ERROR(ReadEnum(from.error_code(), kStatusCodeCount, "status code", code));
   if (code != StatusCode::kOk) {
@@ -105,26 +109,45 @@ Result<Response> Unpack(const wire::Response& from) {
   return response;
 }
 
+Status ReadSlots(const flatbuffers::Vector<std::uint32_t>* from,
+                 std::vector<std::uint32_t>& slots) {
+  slots = ReadVector(from);
+  for (const std::uint32_t slot : slots) {
+    if (slot >= kSlotLimit) return Corrupt(StrCat("slot ", slot, " is out of range"));
+  }
+  return Status::Ok();
+}
+
 Result<RankSlots> Unpack(const wire::RankSlots& from) {
-  return RankSlots{from.rank(), ReadVector(from.slots())};
+  RankSlots some;
+  some.rank = from.rank();
+  RONDE_RETURN_IF_ERROR(ReadSlots(from.slots(), some.slots));
+  return some;
 }
 
 Result<Lock> Unpack(const wire::Lock& from) {
-  Lock lock{from.number(), ReadVector(from.slots()), ReadVector(from.unit_ends())};
-  const bool covers = !lock.unit_ends.empty() && lock.unit_ends.front() > 0 &&
-                      lock.unit_ends.back() == lock.slots.size() &&
-                      std::is_sorted(lock.unit_ends.begin(), lock.unit_ends.end());
+  Lock lock;
+  lock.number = from.number();
+  RONDE_RETURN_IF_ERROR(ReadSlots(from.slots(), lock.slots));
+  lock.unit_ends = ReadVector(from.unit_ends());
+  const std::vector<std::uint32_t>& ends = lock.unit_ends;
+  const bool covers =
+      !ends.empty() && ends.front() > 0 && ends.back() == lock.slots.size() &&
+      std::adjacent_find(ends.begin(), ends.end(), std::greater_equal<>()) == ends.end();
   if (lock.number == 0 || !covers) return Corrupt("a lock whose units are not its slots");
   return lock;
 }
 
-Tunables Read(const wire::Tunables& from) {
+Result<Tunables> Unpack(const wire::Tunables& from) {
   Tunables tunables;
   tunables.fusion_threshold_bytes = from.fusion_threshold_bytes();
   tunables.cycle_time_ms = from.cycle_time_ms();
   tunables.chunk_bytes = from.chunk_bytes();
   tunables.one_shot_bytes = from.one_shot_bytes();
   tunables.hierarchical = from.hierarchical();
+  const bool valid = tunables.fusion_threshold_bytes >= 0 && tunables.cycle_time_ms >= 0 &&
+                     tunables.chunk_bytes >= 0 && tunables.one_shot_bytes >= 0;
+  if (!valid) return Corrupt("negative tunables");
   return tunables;
 }
 
@@ -179,7 +202,7 @@ Result<RequestList> Unpack(const wire::RequestList& from) {
   RONDE_RETURN_IF_ERROR(UnpackAll(from.requests(), list.requests));
   list.shutdown = from.shutdown();
   list.as_of = from.as_of();
-  list.complete = ReadVector(from.complete());
+  RONDE_RETURN_IF_ERROR(ReadSlots(from.complete(), list.complete));
   list.last_rank = from.last_rank();
   RONDE_RETURN_IF_ERROR(UnpackAll(from.partial(), list.partial));
   list.unlock = from.unlock();
@@ -193,11 +216,13 @@ Result<ResponseList> Unpack(const wire::ResponseList& from) {
   RONDE_RETURN_IF_ERROR(UnpackAll(from.responses(), list.responses));
   list.shutdown = from.shutdown();
   list.number = from.number();
-  list.evicted = ReadVector(from.evicted());
-  list.cached = ReadVector(from.cached());
+  RONDE_RETURN_IF_ERROR(ReadSlots(from.evicted(), list.evicted));
+  RONDE_RETURN_IF_ERROR(ReadSlots(from.cached(), list.cached));
   list.absent = ReadVector(from.absent());
   list.absent_changed = from.absent_changed();
-  if (from.tunables() != nullptr) list.tunables = Read(*from.tunables());
+  if (from.tunables() != nullptr) {
+    RONDE_ASSIGN_OR_RETURN(list.tunables, Unpack(*from.tunables()));
+  }
   list.direct = from.direct();
   if (from.lock() != nullptr) {
     RONDE_ASSIGN_OR_RETURN(list.lock, Unpack(*from.lock()));

@@ -11,4 +11,7 @@ inline constexpr std::uint16_t kWireVersion = 4;
 inline constexpr int kOperationKindCount = static_cast<int>(OperationKind::kRemoveProcessSet) + 1;
 inline constexpr int kStatusCodeCount = static_cast<int>(StatusCode::kInternal) + 1;
 
+/// Slots of the response cache are below it: ranks keep tables by slot.
+inline constexpr std::uint32_t kSlotLimit = 1 << 16;
+
 }  // namespace ronde

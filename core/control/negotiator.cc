@@ -1,6 +1,7 @@
 #include "core/control/negotiator.h"
 
 #include <algorithm>
+#include <numeric>
 #include <tuple>
 #include <utility>
 
@@ -12,25 +13,11 @@
 namespace ronde {
 namespace {
 
-Answer ErrorAnswer(const std::string& name, int set, Status error) {
-  Answer answer{std::make_shared<Response>()};
-  answer.response->request.name = name;
-  answer.response->request.process_set = set;
-  answer.response->error = std::move(error);
-  return answer;
-}
-
 /// The position of a rank among the members of a set, or -1.
 int PositionIn(const std::vector<int>& members, int rank) {
   const auto found = std::lower_bound(members.begin(), members.end(), rank);
   if (found == members.end() || *found != rank) return -1;
   return static_cast<int>(found - members.begin());
-}
-
-std::int64_t PayloadBytes(const Response& response) {
-  if (!response.error.ok()) return 0;
-  return ElementCount(response.request.shape) *
-         static_cast<std::int64_t>(SizeOf(response.request.dtype));
 }
 
 }  // namespace
@@ -55,7 +42,7 @@ void Negotiator::Open(Pending& pending, const std::string& key, const Request& r
 void Negotiator::MarkAsked(Pending& pending, std::size_t position, std::int64_t now_ns) {
   if (pending.count == 0) {
     pending.since_ns = now_ns;
-    if (open_count_++ == 0) waiting_since_ns_ = now_ns;
+    waiting_since_ns_ = open_count_++ == 0 ? now_ns : std::min(waiting_since_ns_, now_ns);
   }
   pending.asked[position] = true;
   ++pending.count;
@@ -111,7 +98,8 @@ Status Negotiator::AddRequest(int rank, Request request, std::int64_t now_ns) {
 
 void Negotiator::AddCached(int slot, std::span<const int> ranks, int last_rank, std::uint64_t as_of,
                            std::int64_t now_ns) {
-  if (!slots_.Holds(slot) || slots_.changed_in(slot) > as_of) return;
+  if (!slots_.Holds(slot) || slots_.changed_in(slot) > as_of || forgotten_in_ > as_of) return;
+  if (slots_.IsPinned(slot)) return;  // answered: this came on two ways
   Pending& pending = cached_[slot];
   if (pending.members == nullptr) {
     Open(pending, slots_.KeyOfSlot(slot), slots_.ResponseOf(slot)->request);
@@ -177,132 +165,6 @@ void Negotiator::AnswerAllDecided(std::int64_t now_ns) {
   }
 }
 
-Answer Negotiator::Agreed(Pending& pending, std::span<const int> joined) {
-  const auto first = std::find_if(pending.requests.begin(), pending.requests.end(),
-                                  [](const auto& request) { return request.has_value(); });
-  if (!joined.empty()) {
-    const auto root = static_cast<std::size_t>((*first)->root);
-    const bool root_joined =
-        root < pending.members->size() && joined_[(*pending.members)[root]] && !pending.asked[root];
-    if (const Status valid = CheckJoined(**first, joined, root_joined); !valid.ok()) {
-      Answer answer = ErrorAnswer(pending.name, pending.set, valid);
-      answer.response->request = **first;
-      return answer;
-    }
-  }
-  const Request stand_in = joined.empty() ? Request() : StandInFor(**first);
-  std::vector<Request> requests;
-  requests.reserve(pending.requests.size());
-  for (std::optional<Request>& request : pending.requests) {
-    requests.push_back(request ? *std::move(request) : stand_in);
-  }
-  Answer answer{std::make_shared<Response>(Agree(std::move(requests), *pending.members))};
-  if (answer.response->error.ok()) Apply(*answer.response);
-  if (joined.empty()) AssignSlot(KeyOf(answer.response->request), answer);
-  return answer;
-}
-
-Answer Negotiator::FromCache(const Pending& pending, std::span<const int> joined) {
-  const std::shared_ptr<Response>& cached = slots_.ResponseOf(pending.slot);
-  if (joined.empty()) return {cached, pending.slot, true};
-  Answer answer{std::make_shared<Response>(*cached)};
-  Response& response = *answer.response;
-  response.slot = -1;
-  const auto root = static_cast<std::size_t>(response.request.root);
-  const bool root_joined =
-      std::find(joined.begin(), joined.end(), (*pending.members)[root]) != joined.end();
-  response.error = CheckJoined(response.request, joined, root_joined);
-  response.request.input_place = {};
-  response.request.output_place = {};
-  if (response.request.kind != OperationKind::kAllgather) return answer;
-  for (std::size_t i = 0; i < response.rank_extents.size(); ++i) {
-    if (!pending.asked[i]) response.rank_extents[i] = 0;
-  }
-  return answer;
-}
-
-void Negotiator::Finish(Pending& pending, Answer answer) {
-  if (pending.key == join_key_) EndJoin();
-  std::vector<std::pair<std::string, int>> groups;
-  const auto note = [&groups](const Request& request) {
-    const std::pair<std::string, int> group(request.group, request.group_size);
-    if (!group.first.empty() && std::find(groups.begin(), groups.end(), group) == groups.end()) {
-      groups.push_back(group);
-    }
-  };
-  note(answer.response->request);
-  if (pending.slot >= 0) {
-    note(slots_.ResponseOf(pending.slot)->request);
-    slots_.Touch(pending.slot, next_list());
-  }
-  for (const auto& group : pending.groups) {
-    if (std::find(groups.begin(), groups.end(), group) == groups.end()) groups.push_back(group);
-  }
-  Close(pending);
-  const std::size_t before = ready_.size();
-  gate_.Pass(std::move(answer), groups, ready_);
-  for (std::size_t i = before; i < ready_.size(); ++i) {
-    ready_bytes_ += PayloadBytes(*ready_[i].response);
-  }
-}
-
-void Negotiator::Apply(Response& response) {
-  switch (response.request.kind) {
-    case OperationKind::kAddProcessSet:
-      response.request.process_set = sets_.next_number();
-      return sets_.Add(response.request.members);
-    case OperationKind::kRemoveProcessSet:
-      return RemoveSet(response);
-    case OperationKind::kJoin:
-      response.request.root = last_joined_;
-      return;
-    default:
-      return;
-  }
-}
-
-void Negotiator::RemoveSet(Response& response) {
-  const int set = response.request.process_set;
-  if (set == kWorld || sets_.Find(set) == nullptr) {
-    response.error = Status::InvalidArgument(
-        set == kWorld ? "process set 0 is the world and cannot be removed"
-                      : StrCat("process set ", set, " does not exist, or no longer"));
-    return;
-  }
-  for (const int slot : slots_.SlotsOf(set)) Evict(slot);
-  // Ranks end what they wait for in it by themselves, when they learn of this.
-  open_count_ -= static_cast<int>(
-      std::erase_if(pending_, [set](const auto& item) { return item.second.set == set; }));
-  sets_.Remove(set);
-}
-
-void Negotiator::EndJoin() {
-  joined_.assign(joined_.size(), false);
-  join_key_.clear();
-  absent_changed_ = true;
-}
-
-void Negotiator::AssignSlot(const std::string& key, Answer& answer) {
-  const Response& response = *answer.response;
-  if (!response.error.ok() || !SlotDirectory::IsCacheable(response.request)) return;
-  if (slots_.IsFull()) {
-    // What this very list speaks of keeps its slot.
-    const int oldest = slots_.Oldest();
-    if (oldest < 0 || slots_.changed_in(oldest) >= next_list()) return;
-    Evict(oldest);
-  }
-  answer.slot = slots_.Assign(key, answer.response, next_list());
-  answer.response->slot = answer.slot;
-}
-
-void Negotiator::Evict(int slot) {
-  // Ranks that have asked by this slot ask again in full.
-  if (cached_[slot].count > 0) --open_count_;
-  cached_[slot] = Pending();
-  slots_.Evict(slot, next_list());
-  evicted_.push_back(static_cast<std::uint32_t>(slot));
-}
-
 Status Negotiator::MarkShutdown(int rank) {
   if (shut_down_[rank]) return Status::Internal(StrCat("rank ", rank, " has shut down twice"));
   shut_down_[rank] = true;
@@ -318,11 +180,18 @@ void Negotiator::FailWaiting(const Status& error) {
   }
 }
 
+ResponseList Negotiator::EmptyList() const {
+  ResponseList list;
+  list.number = last_list_;
+  return list;
+}
+
 ResponseList Negotiator::TakeReady() {
   ResponseList list;
   list.number = ++last_list_;
   list.evicted = std::exchange(evicted_, {});
   for (Answer& answer : ready_) {
+    if (slots_.Holds(answer.slot)) slots_.Touch(answer.slot, list.number);
     if (answer.cached) {
       list.cached.push_back(static_cast<std::uint32_t>(answer.slot));
     } else {
@@ -353,8 +222,11 @@ std::vector<const Negotiator::Pending*> Negotiator::PendingByAge() const {
   for (const Pending& pending : cached_) {
     if (pending.count > 0) all.push_back(&pending);
   }
-  std::sort(all.begin(), all.end(), [](const Pending* a, const Pending* b) {
-    return std::tie(a->since_ns, a->key) < std::tie(b->since_ns, b->key);
+  // The join last: once it ends, nobody stands in any more for those that had joined.
+  std::sort(all.begin(), all.end(), [this](const Pending* a, const Pending* b) {
+    const bool a_joins = a->key == join_key_;
+    const bool b_joins = b->key == join_key_;
+    return std::tie(a_joins, a->since_ns, a->key) < std::tie(b_joins, b->since_ns, b->key);
   });
   return all;
 }
@@ -395,7 +267,14 @@ bool Negotiator::is_quiet() const {
   const auto any = [](const std::vector<bool>& flags) {
     return std::find(flags.begin(), flags.end(), true) != flags.end();
   };
-  return open_count_ == 0 && !has_news() && !any(shut_down_) && !any(joined_);
+  return pending_.empty() && gate_.empty() && !has_news() && !any(shut_down_) && !any(joined_);
+}
+
+void Negotiator::ForgetCached(std::uint64_t list) {
+  for (Pending& pending : cached_) {
+    if (pending.count > 0) Close(pending);
+  }
+  forgotten_in_ = list;
 }
 
 }  // namespace ronde

@@ -11,9 +11,9 @@
 #include "core/base/status.h"
 #include "core/control/group_gate.h"
 #include "core/control/message.h"
-#include "core/control/observer.h"
 #include "core/control/process_sets.h"
 #include "core/control/slot_directory.h"
+#include "core/observation/observer.h"
 
 namespace ronde {
 
@@ -59,6 +59,8 @@ class Negotiator {
   [[nodiscard]] std::int64_t ready_bytes() const { return ready_bytes_; }
   /// The next list: everything since the last one, in order.
   [[nodiscard]] ResponseList TakeReady();
+  /// A list without any of it: it changes no slot, and so has the number of the last one.
+  [[nodiscard]] ResponseList EmptyList() const;
 
   [[nodiscard]] bool all_shut_down() const {
     return static_cast<int>(shut_down_order_.size()) == size_;
@@ -70,8 +72,11 @@ class Negotiator {
   [[nodiscard]] std::vector<WaitingTensor> Waiting() const;
   /// When the longest waiting name was first submitted, or earlier; cheap.
   [[nodiscard]] std::optional<std::int64_t> waiting_since_ns() const;
-  /// Nothing waits, nobody is absent, and there is no news.
+  /// All there is to wait for is in the response cache, and nobody is absent.
   [[nodiscard]] bool is_quiet() const;
+  /// Nobody waits by slot any more: list number `list` begins a lock. Ranks that have not seen it
+  /// speak of what is forgotten.
+  void ForgetCached(std::uint64_t list);
 
   [[nodiscard]] const SlotDirectory& slots() const { return slots_; }
 
@@ -102,15 +107,22 @@ class Negotiator {
   [[nodiscard]] std::optional<std::vector<int>> JoinedOf(const Pending& pending) const;
   /// The first rank that `pending` needs and that has shut down, or -1.
   [[nodiscard]] int FindShutDown(const Pending& pending) const;
+  [[nodiscard]] static Answer ErrorAnswer(const std::string& name, int set, Status error);
   [[nodiscard]] Answer Agreed(Pending& pending, std::span<const int> joined);
   [[nodiscard]] Answer FromCache(const Pending& pending, std::span<const int> joined);
   void Finish(Pending& pending, Answer answer);
+  /// After the gate: `slot` stays while its answer is held back, and what has become ready since
+  /// `before` is as recent as the next list.
+  void HoldSlots(int slot, std::size_t before);
   /// What agreed operations change here.
   void Apply(Response& response);
   void RemoveSet(Response& response);
   void EndJoin();
   void AssignSlot(const std::string& key, Answer& answer);
   void Evict(int slot);
+  /// Ranks that have joined or shut down do not ask again in full: what they asked for by the slot
+  /// that is about to go is known here.
+  void KeepOfLeavers(const Pending& cached);
 
   const int size_;
   EngineObserver* const observer_;
@@ -124,6 +136,7 @@ class Negotiator {
   std::vector<Answer> ready_;
   std::int64_t ready_bytes_ = 0;
   std::uint64_t last_list_ = 0;
+  std::uint64_t forgotten_in_ = 0;  // the list of the last ForgetCached
   std::vector<std::uint32_t> evicted_;
   std::vector<bool> shut_down_;
   std::vector<int> shut_down_order_;  // the ranks set in shut_down_, first to last

@@ -68,6 +68,7 @@ void ReadinessTree::Add(int slot, int rank, std::int64_t now_ns) {
 void ReadinessTree::AddOwn(int slot, std::int64_t now_ns) { Add(slot, rank_, now_ns); }
 
 void ReadinessTree::AddBelow(int child, const RequestList& list, std::int64_t now_ns) {
+  if (list.as_of < forgotten_in_) return;
   // Slots that have changed since the sender spoke mean something else by now, and it knows.
   const auto current = [&](std::uint32_t slot) {
     const int index = static_cast<int>(slot);
@@ -99,7 +100,8 @@ void ReadinessTree::Forget(int slot) {
   waiting.passing = false;
 }
 
-void ReadinessTree::ForgetAll() {
+void ReadinessTree::ForgetAll(std::uint64_t list) {
+  forgotten_in_ = list;
   for (const int slot : open_) Forget(slot);
   open_.clear();
 }

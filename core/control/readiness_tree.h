@@ -41,7 +41,8 @@ class ReadinessTree {
 
   /// A slot was answered or evicted: nothing waits for it any more.
   void Forget(int slot);
-  void ForgetAll();
+  /// List number `list` begins a lock: what was asked for before it goes nowhere.
+  void ForgetAll(std::uint64_t list);
   /// Ranks that do not ask any more; nobody waits for them.
   void SetAbsent(const std::vector<std::int32_t>& absent);
 
@@ -76,6 +77,7 @@ class ReadinessTree {
   std::vector<Waiting> waiting_;  // by slot
   std::vector<int> open_;         // slots that wait or are to be looked at, each once
   int last_rank_ = -1;
+  std::uint64_t forgotten_in_ = 0;  // the list of the last ForgetAll
 };
 
 }  // namespace ronde

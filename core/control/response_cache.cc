@@ -10,8 +10,12 @@ int ResponseCache::Find(const Request& request) const {
   const auto found =
       request.process_set == kWorld ? slots_.find(request.name) : slots_.find(KeyOf(request));
   if (found == slots_.end()) return -1;
-  const Entry& entry = entries_[found->second];
-  return entry.mine.has_value() && *entry.mine == request ? found->second : -1;
+  return Matches(found->second, request) ? found->second : -1;
+}
+
+bool ResponseCache::Matches(int slot, const Request& request) const {
+  const Entry& entry = entries_[slot];
+  return entry.mine.has_value() && *entry.mine == request;
 }
 
 int ResponseCache::SlotOf(const std::string& key) const {
@@ -24,6 +28,7 @@ void ResponseCache::Put(int slot, std::shared_ptr<Response> response, const Requ
   const auto index = static_cast<std::size_t>(slot);
   if (entries_.size() <= index) entries_.resize(index + 1);
   Entry& entry = entries_[index];
+  slots_.erase(entry.key);
   entry.key = KeyOf(response->request);
   entry.response = std::move(response);
   entry.mine.reset();

@@ -19,6 +19,8 @@ class ResponseCache {
  public:
   /// The slot of exactly this request of this rank, or -1.
   [[nodiscard]] int Find(const Request& request) const;
+  /// Whether `slot` stands for exactly this request of this rank: as Find, where the slot is known.
+  [[nodiscard]] bool Matches(int slot, const Request& request) const;
 
   /// The slot of the operation, whatever this rank asked for; or -1.
   [[nodiscard]] int SlotOf(const std::string& key) const;

@@ -55,13 +55,22 @@ int SlotDirectory::Assign(const std::string& key, std::shared_ptr<Response> resp
 void SlotDirectory::Touch(int slot, std::uint64_t list) {
   Entry& entry = entries_[slot];
   entry.changed_in = list;
-  by_age_.splice(by_age_.end(), by_age_, entry.age);
+  by_age_.splice(by_age_.end(), entry.pinned ? pinned_ : by_age_, entry.age);
+  entry.pinned = false;
+}
+
+void SlotDirectory::Pin(int slot) {
+  Entry& entry = entries_[slot];
+  if (entry.pinned) return;
+  pinned_.splice(pinned_.end(), by_age_, entry.age);
+  entry.pinned = true;
 }
 
 void SlotDirectory::Evict(int slot, std::uint64_t list) {
   Entry& entry = entries_[slot];
   slots_.erase(entry.key);
-  by_age_.erase(entry.age);
+  (entry.pinned ? pinned_ : by_age_).erase(entry.age);
+  entry.pinned = false;
   entry.key.clear();
   entry.response.reset();
   entry.changed_in = list;
@@ -70,8 +79,10 @@ void SlotDirectory::Evict(int slot, std::uint64_t list) {
 
 std::vector<int> SlotDirectory::SlotsOf(int set) const {
   std::vector<int> slots;
-  for (const int slot : by_age_) {
-    if (SetOf(entries_[slot].response->request) == set) slots.push_back(slot);
+  for (const auto* used : {&by_age_, &pinned_}) {
+    for (const int slot : *used) {
+      if (SetOf(entries_[slot].response->request) == set) slots.push_back(slot);
+    }
   }
   return slots;
 }

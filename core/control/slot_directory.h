@@ -40,6 +40,9 @@ class SlotDirectory {
   int Assign(const std::string& key, std::shared_ptr<Response> response, std::uint64_t list);
   /// The slot has been answered in list number `list`.
   void Touch(int slot, std::uint64_t list);
+  /// It is never the oldest before the next Touch.
+  void Pin(int slot);
+  [[nodiscard]] bool IsPinned(int slot) const { return entries_[slot].pinned; }
   void Evict(int slot, std::uint64_t list);
   /// Slots of operations in process set `set`.
   [[nodiscard]] std::vector<int> SlotsOf(int set) const;
@@ -49,12 +52,14 @@ class SlotDirectory {
     std::string key;                     // empty: the slot is free
     std::shared_ptr<Response> response;  // as agreed, for all ranks
     std::uint64_t changed_in = 0;
-    std::list<int>::iterator age;
+    bool pinned = false;
+    std::list<int>::iterator age;  // in by_age_, or in pinned_
   };
 
   std::vector<Entry> entries_;
   std::vector<int> free_;
   std::list<int> by_age_;  // slots in use, the least recently used first
+  std::list<int> pinned_;
   std::unordered_map<std::string, int> slots_;
 };
 

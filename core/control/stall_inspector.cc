@@ -11,30 +11,56 @@
 namespace ronde {
 namespace {
 
-constexpr std::size_t kMaxNamed = 8;  // a warning stays readable when a whole model stalls
+constexpr std::size_t kMaxNamed = 5;  // a line stays readable when a whole model stalls
 
 std::int64_t ToNs(double seconds) { return static_cast<std::int64_t>(seconds * 1e9); }
 
+// "rank 3", "ranks 0, 2", "ranks 0-5, 7".
 std::string RanksText(const std::vector<int>& ranks) {
   std::string text = ranks.size() == 1 ? "rank " : "ranks ";
-  for (std::size_t i = 0; i < ranks.size(); ++i) text += StrCat(i == 0 ? "" : ", ", ranks[i]);
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    std::size_t last = i;
+    while (last + 1 < ranks.size() && ranks[last + 1] == ranks[last] + 1) ++last;
+    text += StrCat(i == 0 ? "" : ", ", ranks[i]);
+    if (last - i < 2) continue;
+    text += StrCat("-", ranks[last]);
+    i = last;
+  }
   return text;
 }
 
-std::string StallText(const WaitingTensor& tensor, std::int64_t now_ns) {
-  const double seconds = static_cast<double>(now_ns - tensor.since_ns) * 1e-9;
-  return StrCat("tensor '", tensor.name, "' was submitted by ", RanksText(tensor.waiting), " ",
-                std::fixed, std::setprecision(1), seconds, " s ago but not by ",
-                RanksText(tensor.missing));
+// `names` of the tensors that wait for the same ranks as `longest`, which is the first of them.
+std::string StallText(const WaitingTensor& longest, const std::vector<std::string>& names,
+                      std::int64_t now_ns) {
+  const double seconds = static_cast<double>(now_ns - longest.since_ns) * 1e-9;
+  const bool one = names.size() == 1;
+  std::string text = one ? "tensor " : "tensors ";
+  for (std::size_t i = 0; i < names.size(); ++i)
+    text += StrCat(i == 0 ? "'" : ", '", names[i], "'");
+  return StrCat(text, one ? " was" : " were", " submitted by ", RanksText(longest.waiting), " ",
+                one ? "" : "up to ", std::fixed, std::setprecision(1), seconds,
+                " s ago but not by ", RanksText(longest.missing));
 }
 
-std::string WarningText(const std::vector<const WaitingTensor*>& stalled, std::int64_t now_ns) {
+// One clause for all that wait for the same ranks; kMaxNamed names in all.
+std::string StallsText(const std::vector<const WaitingTensor*>& stalled, std::int64_t now_ns) {
+  const std::size_t named = std::min(stalled.size(), kMaxNamed);
+  std::vector<bool> said(named, false);
   std::string text = "stalled: ";
-  for (std::size_t i = 0; i < std::min(stalled.size(), kMaxNamed); ++i) {
-    text += StrCat(i == 0 ? "" : "; ", StallText(*stalled[i], now_ns));
+  for (std::size_t i = 0; i < named; ++i) {
+    if (said[i]) continue;
+    std::vector<std::string> names;
+    for (std::size_t k = i; k < named; ++k) {
+      const bool same =
+          stalled[k]->waiting == stalled[i]->waiting && stalled[k]->missing == stalled[i]->missing;
+      if (!same) continue;
+      said[k] = true;
+      names.push_back(stalled[k]->name);
+    }
+    text += StrCat(i == 0 ? "" : "; ", StallText(*stalled[i], names, now_ns));
   }
-  if (stalled.size() > kMaxNamed) text += StrCat("; and ", stalled.size() - kMaxNamed, " more");
-  return text + " (submit the same names on all ranks; --stall-shutdown-s can end such a job)";
+  if (stalled.size() > named) text += StrCat("; and ", stalled.size() - named, " more");
+  return text;
 }
 
 }  // namespace
@@ -50,22 +76,26 @@ StallInspector::StallInspector(const Clock& clock, double warning_s, double shut
 Status StallInspector::Check(std::span<const WaitingTensor> waiting) {
   const std::int64_t now_ns = clock_.NowNs();
   last_check_ns_ = now_ns;
-  std::map<std::string, std::int64_t> warned;
-  std::vector<const WaitingTensor*> stalled;
+  std::set<std::pair<std::string, std::int64_t>> warned;
+  std::vector<const WaitingTensor*> stalled;  // newly
+  std::vector<const WaitingTensor*> given_up;
   for (const WaitingTensor& tensor : waiting) {
     const std::int64_t waited_ns = now_ns - tensor.since_ns;
-    if (shutdown_ns_ > 0 && waited_ns >= shutdown_ns_) {
-      return Status::Aborted(StrCat("stalled: ", StallText(tensor, now_ns),
-                                    "; the limit is --stall-shutdown-s ",
-                                    static_cast<double>(shutdown_ns_) * 1e-9));
-    }
+    if (shutdown_ns_ > 0 && waited_ns >= shutdown_ns_) given_up.push_back(&tensor);
     if (warning_ns_ == 0 || waited_ns < warning_ns_) continue;
-    const auto known = warned_.find(tensor.name);
-    if (known == warned_.end() || known->second != tensor.since_ns) stalled.push_back(&tensor);
-    warned[tensor.name] = tensor.since_ns;
+    const auto [entry, added] = warned.emplace(tensor.name, tensor.since_ns);
+    if (added && !warned_.contains(*entry)) stalled.push_back(&tensor);
   }
   warned_ = std::move(warned);
-  if (!stalled.empty()) warn_(WarningText(stalled, now_ns));
+  if (!given_up.empty()) {
+    return Status::Aborted(StrCat(StallsText(given_up, now_ns),
+                                  "; the limit is --stall-shutdown-s ",
+                                  static_cast<double>(shutdown_ns_) * 1e-9));
+  }
+  if (!stalled.empty()) {
+    warn_(StrCat(StallsText(stalled, now_ns),
+                 " (submit the same names on all ranks; --stall-shutdown-s can end such a job)"));
+  }
   return Status::Ok();
 }
 

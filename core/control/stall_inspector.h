@@ -2,9 +2,10 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
+#include <set>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "core/base/clock.h"
 #include "core/base/status.h"
@@ -35,7 +36,8 @@ class StallInspector {
   const std::int64_t shutdown_ns_;
   const Warn warn_;
   std::int64_t last_check_ns_;
-  std::map<std::string, std::int64_t> warned_;  // name -> since when it has waited
+  // Of what has been warned: name and since when it has waited. Process sets share names.
+  std::set<std::pair<std::string, std::int64_t>> warned_;
 };
 
 }  // namespace ronde

@@ -62,7 +62,7 @@ Request StandInFor(const Request& request) {
 }
 
 void StandInBuffers::Reserve(const Response& response) {
-  if (response.request.kind == OperationKind::kAllgather) return;
+  if (!response.error.ok() || response.request.kind == OperationKind::kAllgather) return;
   const std::size_t size_bytes = SizeOfTensor(response.request);
   if (zeros_.size() >= size_bytes) return;
   zeros_.resize(size_bytes);

@@ -26,7 +26,8 @@ class StandInBuffers {
   /// This rank's part of what `response` says, for rank number `rank` of `size` in the set; valid
   /// until the next Reserve.
   [[nodiscard]] TensorEntry EntryFor(const Response& response, int rank, int size);
-  /// Makes room for `response`; before the entries of one list are made, for each of them.
+  /// Makes room for `response`, where it is no error; before the entries of one list are made, for
+  /// each of them.
   void Reserve(const Response& response);
 
  private:

@@ -7,66 +7,117 @@
 
 namespace ronde {
 
-Result<bool> TensorQueue::Add(TensorEntry entry) {
+Result<TensorQueue::Added> TensorQueue::Add(TensorEntry entry, std::int64_t now_ns,
+                                            EngineObserver* observer) {
   std::lock_guard lock(mutex_);
   if (!refusal_.ok()) return refusal_;
-  const auto [found, is_new] = slots_.try_emplace(KeyOf(entry.request));
-  if (!is_new) {
-    return Status::DuplicateName(
-        StrCat("tensor '", entry.request.name,
-               "' was submitted again while the first submission is still in ", "flight on rank ",
-               rank_, "; wait for its handle or give it another name"));
+  RONDE_ASSIGN_OR_RETURN(Slot* const slot, Reserve(entry.request));
+  if (observer != nullptr) observer->OnSubmitted(entry.request, now_ns);
+  return Fill(*slot, std::move(entry), now_ns);
+}
+
+Result<std::vector<TensorQueue::Added>> TensorQueue::AddAll(std::vector<TensorEntry> entries,
+                                                            std::int64_t now_ns,
+                                                            EngineObserver* observer) {
+  std::lock_guard lock(mutex_);
+  if (!refusal_.ok()) return refusal_;
+  std::vector<Slot*> slots;
+  slots.reserve(entries.size());
+  for (const TensorEntry& entry : entries) {
+    const Result<Slot*> slot = Reserve(entry.request);
+    if (!slot.ok()) {
+      for (Slot* reserved : slots) Free(*reserved);
+      return slot.status();
+    }
+    slots.push_back(slot.value());
   }
-  entry.enqueued_ns = clock_.NowNs();
-  if (slots_.size() == 1) busy_since_ns_ = entry.enqueued_ns;
-  Slot& slot = found->second;
-  slot.handle = entry.handle;
-  slot.entry = std::move(entry);
+  std::vector<Added> added;
+  added.reserve(entries.size());
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (observer != nullptr) observer->OnSubmitted(entries[i].request, now_ns);
+    added.push_back(Fill(*slots[i], std::move(entries[i]), now_ns));
+  }
+  return added;
+}
+
+Result<TensorQueue::Slot*> TensorQueue::Reserve(const Request& request) {
+  // In the world the name is the key, and no key has to be made.
+  const bool in_world = SetOf(request) == kWorld;
+  auto found = in_world ? slots_.find(request.name) : slots_.find(KeyOf(request));
+  if (found == slots_.end()) {
+    found = slots_.try_emplace(KeyOf(request)).first;
+    found->second.key_ = &found->first;
+  } else if (found->second.stage_ != Stage::kFree) {
+    return Status::DuplicateName(
+        StrCat("tensor '", request.name, "' was submitted again while the first submission is ",
+               "still in flight on rank ", rank_, "; wait for its handle or give it another name"));
+  }
+  found->second.stage_ = Stage::kNew;
+  return &found->second;
+}
+
+TensorQueue::Added TensorQueue::Fill(Slot& slot, TensorEntry entry, std::int64_t now_ns) {
+  if (in_flight_++ == 0) busy_since_ns_ = now_ns;
+  slot.handle_ = Handle(*this, &slot);
+  entry.enqueued_ns = now_ns;
+  entry.handle = slot.handle_;
+  slot.entry_ = std::move(entry);
   new_.push_back(&slot);
-  return new_.size() == 1;
+  return {slot.handle_, new_.size() == 1};
+}
+
+void TensorQueue::Free(Slot& slot) {
+  slot.stage_ = Stage::kFree;
+  if (!slot.kept_) slots_.erase(std::string(*slot.key_));
 }
 
 TensorQueue::New TensorQueue::DrainNew() {
   std::lock_guard lock(mutex_);
-  New drained{.requests = {}, .closed = closed_};
-  drained.requests.reserve(new_.size());
-  for (Slot* slot : new_) {
-    slot->stage = Stage::kDrained;
-    drained.requests.push_back(&slot->entry.request);
-  }
-  new_.clear();
+  New drained{.slots = {}, .closed = closed_};
+  if (new_.empty()) return drained;
+  drained.slots.reserve(new_.size());
+  drained.slots.swap(new_);
+  for (Slot* slot : drained.slots) slot->stage_ = Stage::kDrained;
   return drained;
 }
 
-std::optional<TensorEntry> TensorQueue::Take(const std::string& key) {
+TensorQueue::Slot* TensorQueue::Find(const std::string& key) {
   std::lock_guard lock(mutex_);
   const auto found = slots_.find(key);
-  if (found == slots_.end() || found->second.stage != Stage::kDrained) return std::nullopt;
-  found->second.stage = Stage::kTaken;
-  return std::move(found->second.entry);
+  if (found == slots_.end() || found->second.stage_ != Stage::kDrained) return nullptr;
+  return &found->second;
 }
 
-const Request* TensorQueue::Find(const std::string& key) const {
+std::vector<TensorQueue::Slot*> TensorQueue::FindAllOf(int process_set) {
   std::lock_guard lock(mutex_);
-  const auto found = slots_.find(key);
-  if (found == slots_.end() || found->second.stage != Stage::kDrained) return nullptr;
-  return &found->second.entry.request;
-}
-
-std::vector<TensorEntry> TensorQueue::TakeAllOf(int process_set) {
-  std::lock_guard lock(mutex_);
-  std::vector<TensorEntry> entries;
+  std::vector<Slot*> all;
   for (auto& [key, slot] : slots_) {
-    if (slot.stage != Stage::kDrained || SetOf(slot.entry.request) != process_set) continue;
-    slot.stage = Stage::kTaken;
-    entries.push_back(std::move(slot.entry));
+    const bool waits = slot.stage_ == Stage::kDrained;
+    if (waits && SetOf(slot.entry_.request) == process_set) all.push_back(&slot);
   }
-  return entries;
+  return all;
 }
 
-void TensorQueue::Release(const std::string& key) {
+TensorEntry TensorQueue::Take(Slot& slot) {
   std::lock_guard lock(mutex_);
-  if (slots_.erase(key) > 0 && slots_.empty()) busy_ns_ += clock_.NowNs() - busy_since_ns_;
+  slot.stage_ = Stage::kTaken;
+  return std::move(slot.entry_);
+}
+
+void TensorQueue::Keep(Slot& slot, bool keep) {
+  std::lock_guard lock(mutex_);
+  slot.kept_ = keep;
+  if (!keep && slot.stage_ == Stage::kFree) slots_.erase(std::string(*slot.key_));
+}
+
+void TensorQueue::BeforeCompletion(void* item, const Status& status) {
+  Slot& slot = *static_cast<Slot*>(item);
+  if (status.ok()) completed_.fetch_add(1, std::memory_order_relaxed);
+  Handle last(nullptr);  // destroyed without the lock
+  std::lock_guard lock(mutex_);
+  if (--in_flight_ == 0) busy_ns_ += clock_.NowNs() - busy_since_ns_;
+  last = std::exchange(slot.handle_, Handle(nullptr));
+  Free(slot);
 }
 
 void TensorQueue::Close() {
@@ -77,27 +128,52 @@ void TensorQueue::Close() {
   }
 }
 
-void TensorQueue::FailAll(const Status& status) {
+void TensorQueue::FailAll(const Status& status, EngineObserver* observer) {
   std::vector<Handle> handles;
+  std::vector<TensorEntry> entries;  // without buffers; those that were taken have lost their names
   {
     std::lock_guard lock(mutex_);
     closed_ = true;
     refusal_ = status;
     new_.clear();
-    handles.reserve(slots_.size());
-    for (const auto& [key, slot] : slots_) handles.push_back(slot.handle);
+    for (const auto& [key, slot] : slots_) {
+      if (slot.stage_ == Stage::kFree) continue;
+      handles.push_back(slot.handle_);
+      if (observer == nullptr) continue;
+      TensorEntry& entry = entries.emplace_back();
+      entry.request = slot.entry_.request;
+      const bool in_world = SetOf(entry.request) == kWorld;
+      entry.request.name = in_world ? key : key.substr(0, key.rfind('\0'));
+      entry.enqueued_ns = slot.entry_.enqueued_ns;
+    }
+  }
+  for (const TensorEntry& entry : entries) {
+    observer->OnCompleted(entry.request, status, entry.enqueued_ns, clock_.NowNs());
   }
   for (const Handle& handle : handles) handle.Complete(status);
 }
 
 std::size_t TensorQueue::in_flight() const {
   std::lock_guard lock(mutex_);
-  return slots_.size();
+  return in_flight_;
+}
+
+std::string TensorQueue::oldest() const {
+  std::lock_guard lock(mutex_);
+  const Slot* oldest = nullptr;
+  for (const auto& [key, slot] : slots_) {
+    if (slot.stage_ == Stage::kFree) continue;
+    const std::int64_t since_ns = slot.entry_.enqueued_ns;
+    const bool is_older = oldest == nullptr || since_ns < oldest->entry_.enqueued_ns ||
+                          (since_ns == oldest->entry_.enqueued_ns && key < *oldest->key_);
+    if (is_older) oldest = &slot;
+  }
+  return oldest == nullptr ? "" : oldest->key_->substr(0, oldest->key_->find('\0'));
 }
 
 std::int64_t TensorQueue::outstanding_ns() const {
   std::lock_guard lock(mutex_);
-  return busy_ns_ + (slots_.empty() ? 0 : clock_.NowNs() - busy_since_ns_);
+  return busy_ns_ + (in_flight_ == 0 ? 0 : clock_.NowNs() - busy_since_ns_);
 }
 
 }  // namespace ronde

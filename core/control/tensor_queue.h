@@ -1,8 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -15,59 +15,101 @@
 namespace ronde {
 
 /// The operations that are in flight on this rank, by key (KeyOf: the name, within its process
-/// set): from Add until Release. Thread rule: thread-safe; guarded by mutex_. Handles are completed
-/// outside of it.
-class TensorQueue {
+/// set): from Add until their handles complete. What is asked for again and again keeps its place
+/// in between, so that steady state neither allocates nor hashes on the engine's thread. Thread
+/// rule: thread-safe; guarded by mutex_. Handles are completed outside of it.
+class TensorQueue final : private HandleOwner {
  public:
+  /// One operation in flight; stays where it is until it is released, or longer where kept.
+  class Slot {
+   public:
+    /// Engine thread, from DrainNew until Take.
+    [[nodiscard]] const Request& request() const { return entry_.request; }
+    [[nodiscard]] const std::string& key() const { return *key_; }
+    /// Engine thread: where the response cache has what this rank asked for last, or -1.
+    int cache_slot = -1;
+
+   private:
+    friend class TensorQueue;
+    enum class Stage { kFree, kNew, kDrained, kTaken };
+    TensorEntry entry_{.request = {}, .handle = Handle(nullptr)};  // without its buffers once taken
+    Handle handle_{nullptr};
+    Stage stage_ = Stage::kFree;
+    bool kept_ = false;
+    const std::string* key_ = nullptr;
+  };
+
   /// `clock` must outlive the queue.
   TensorQueue(int rank, const Clock& clock) : rank_(rank), clock_(clock) {}
 
-  /// Adds an operation; true when none was new before, so that the engine has to be woken.
+  struct Added {
+    Handle handle;
+    bool first = false;  ///< none was new before, so that the engine has to be woken
+  };
+  /// Adds an operation, asked for at `now_ns`; `entry` comes without its handle. Tells
+  /// `observer`, which may be null, where the operation is taken.
   /// Errors: kDuplicateName; what Close or FailAll left.
-  [[nodiscard]] Result<bool> Add(TensorEntry entry);
+  [[nodiscard]] Result<Added> Add(TensorEntry entry, std::int64_t now_ns,
+                                  EngineObserver* observer = nullptr);
+
+  /// The same for several, all or none; the handles are those of `entries`, in order.
+  [[nodiscard]] Result<std::vector<Added>> AddAll(std::vector<TensorEntry> entries,
+                                                  std::int64_t now_ns,
+                                                  EngineObserver* observer = nullptr);
 
   struct New {
-    std::vector<const Request*> requests;  ///< in the order of submission; valid until taken
-    bool closed = false;                   ///< nothing will follow them
+    std::vector<Slot*> slots;  ///< in the order of submission
+    bool closed = false;       ///< nothing will follow them
   };
-  /// The requests that no call has returned before; from now on Take finds them.
+  /// The operations that no call has returned before; from now on they can be taken.
   [[nodiscard]] New DrainNew();
 
-  /// Hands out a drained operation for execution; its key stays taken until Release.
-  [[nodiscard]] std::optional<TensorEntry> Take(const std::string& key);
-  /// The request of a drained operation that has not been taken, or null; valid until taken.
-  [[nodiscard]] const Request* Find(const std::string& key) const;
-  /// Takes every drained operation of a process set.
-  [[nodiscard]] std::vector<TensorEntry> TakeAllOf(int process_set);
-  /// The operation has ended: its key may be used again.
-  void Release(const std::string& key);
+  /// A drained operation that has not been taken, or null.
+  [[nodiscard]] Slot* Find(const std::string& key);
+  /// Every drained operation of a process set.
+  [[nodiscard]] std::vector<Slot*> FindAllOf(int process_set);
+  /// Hands out such an operation for execution; its key stays in use until its handle completes.
+  [[nodiscard]] TensorEntry Take(Slot& slot);
+  /// Whether the place stays when the operation has ended.
+  void Keep(Slot& slot, bool keep);
 
   /// Later operations are refused with kShutdown.
   void Close();
-  /// Completes all operations in flight with `status`; later ones are refused with it.
-  void FailAll(const Status& status);
+  /// Completes all operations in flight with `status`, of which `observer`, which may be null, is
+  /// told; later ones are refused with it.
+  void FailAll(const Status& status, EngineObserver* observer = nullptr);
 
   [[nodiscard]] std::size_t in_flight() const;
+  /// The name of what has been in flight longest, "" where nothing is.
+  [[nodiscard]] std::string oldest() const;
   /// Time during which at least one operation was in flight, up to now.
   [[nodiscard]] std::int64_t outstanding_ns() const;
+  /// Operations that have completed without error.
+  [[nodiscard]] std::uint64_t completed() const {
+    return completed_.load(std::memory_order_relaxed);
+  }
 
  private:
-  enum class Stage { kNew, kDrained, kTaken };
-  struct Slot {
-    TensorEntry entry;  // without its buffers once taken
-    Handle handle;
-    Stage stage = Stage::kNew;
-  };
+  using Stage = Slot::Stage;
+  /// A free slot for the operation, now in use, or kDuplicateName.
+  Result<Slot*> Reserve(const Request& request);
+  Added Fill(Slot& slot, TensorEntry entry, std::int64_t now_ns);
+  void Free(Slot& slot);
+  /// A slot's operation has ended: its key may be used again.
+  void BeforeCompletion(void* item, const Status& status) override;
 
   const int rank_;
   const Clock& clock_;
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, Slot> slots_;
-  std::vector<Slot*> new_;  // nodes of slots_, which stay where they are
-  Status refusal_;          // not ok: what later operations get
+  std::unordered_map<std::string, Slot> slots_;  // nodes stay where they are
+  std::vector<Slot*> new_;
+  std::size_t in_flight_ = 0;
+  Status refusal_;  // not ok: what later operations get
   bool closed_ = false;
-  std::int64_t busy_since_ns_ = 0;  // meaningful while slots_ is not empty
+  std::int64_t busy_since_ns_ = 0;  // meaningful while something is in flight
   std::int64_t busy_ns_ = 0;
+  // Relaxed: a statistic; whoever has waited for a handle is ordered behind it by the handle.
+  std::atomic<std::uint64_t> completed_{0};
 };
 
 }  // namespace ronde

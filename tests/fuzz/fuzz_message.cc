@@ -30,6 +30,7 @@ void CheckUsable(const Request& request) {
 
 void CheckUsable(const Response& response) {
   CheckUsable(response.request);
+  FUZZ_REQUIRE(response.slot >= -1);
   std::int64_t total = 0;
   for (const std::int64_t extent : response.rank_extents) {
     FUZZ_REQUIRE(extent >= 0 && !__builtin_add_overflow(total, extent, &total));
@@ -38,6 +39,17 @@ void CheckUsable(const Response& response) {
   const std::vector<std::int64_t>& splits = response.request.splits;
   FUZZ_REQUIRE(response.rank_extents.size() == splits.size() * splits.size());
   FUZZ_REQUIRE(std::equal(splits.begin(), splits.end(), response.rank_extents.begin()));
+}
+
+// Units follow one another and are the whole lock.
+void CheckUsable(const Lock& lock) {
+  if (lock.number == 0) return;
+  FUZZ_REQUIRE(!lock.unit_ends.empty() && lock.unit_ends.back() == lock.slots.size());
+  std::uint32_t last = 0;
+  for (const std::uint32_t end : lock.unit_ends) {
+    FUZZ_REQUIRE(end > last);
+    last = end;
+  }
 }
 
 int FuzzMessage(const std::uint8_t* data, std::size_t size) {
@@ -51,7 +63,11 @@ int FuzzMessage(const std::uint8_t* data, std::size_t size) {
   CheckRoundTrip(responses, [](std::span<const std::byte> b) { return DecodeResponseList(b); });
   if (responses.ok()) {
     for (const Response& response : responses.value().responses) CheckUsable(response);
+    CheckUsable(responses.value().lock);
   }
+  // Whoever does not know which of them it is reads the same.
+  const auto either = Decode(bytes);
+  FUZZ_REQUIRE(either.ok() == (requests.ok() || responses.ok()));
   return 0;
 }
 
@@ -120,6 +136,60 @@ Request GatherIntoRequest() {
   return request;
 }
 
+Request SetRequest() {
+  Request request;
+  request.kind = OperationKind::kAddProcessSet;
+  request.name = "add";
+  request.members = {0, 2, 5};
+  return request;
+}
+
+Request MemberRequest() {
+  Request request;
+  request.kind = OperationKind::kBroadcast;
+  request.name = "bias";
+  request.shape = {7};
+  request.process_set = 3;
+  request.group = "step";
+  request.group_size = 4;
+  return request;
+}
+
+// What goes along the tree of ranks.
+RequestList ReadinessList() {
+  RequestList list;
+  list.as_of = 41;
+  list.complete = {0, 1, 5};
+  list.last_rank = 9;
+  list.partial = {{3, {7, 8}}, {4, {7}}};
+  list.unlock = 2;
+  list.frozen = 2;
+  list.pledged = 100;
+  return list;
+}
+
+ResponseList CachedList() {
+  ResponseList list;
+  list.number = 42;
+  list.evicted = {5};
+  list.cached = {0, 1, 7};
+  list.absent = {3, 4};
+  list.absent_changed = true;
+  list.tunables = Tunables{.fusion_threshold_bytes = 1 << 20, .cycle_time_ms = 0.5};
+  return list;
+}
+
+ResponseList LockList() {
+  ResponseList list;
+  list.number = 43;
+  list.lock = {.number = 2, .slots = {1, 0, 7}, .unit_ends = {1, 3}};
+  list.freeze = 1;
+  list.unlocked = 1;
+  list.executed = 64;
+  list.direct = true;
+  return list;
+}
+
 std::vector<std::string> MessageSeeds() {
   Response failed;
   failed.request = GradientRequest();
@@ -134,7 +204,8 @@ std::vector<std::string> MessageSeeds() {
         Encode(ResponseList{.responses = {GatherResponse(), failed}}),
         Encode(ResponseList{.responses = {ExchangeResponse()}}),
         Encode(ResponseList{.responses = {GatherResponse()}, .shutdown = true}),
-        Encode(ResponseList{})}) {
+        Encode(RequestList{.requests = {SetRequest(), MemberRequest()}}), Encode(ReadinessList()),
+        Encode(CachedList()), Encode(LockList()), Encode(ResponseList{})}) {
     seeds.emplace_back(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
   return seeds;

@@ -251,6 +251,57 @@ TEST(Agree, ScalingNeedsFloatingPointAndFiniteFactors) {
   EXPECT_EQ(code(DataType::kFloat32, 1, INFINITY, ReduceOp::kSum), kInvalidArgument);
 }
 
+TEST(Agree, GroupsSetsAndMembersMustBeEqual) {
+  Request member = Conv1();
+  member.group = "g";
+  member.group_size = 2;
+  EXPECT_EQ(ErrorOf(member, [](Request& r) { r.group_size = 3; }),
+            Status::Mismatch("tensor 'conv1.weight': rank 0 submitted group 'g' of 2 but rank 1 "
+                             "submitted group 'g' of 3; groups must be equal on all ranks"));
+  EXPECT_EQ(ErrorOf(member,
+                    [](Request& r) {
+                      r.group.clear();
+                      r.group_size = 0;
+                    })
+                .message(),
+            "tensor 'conv1.weight': rank 0 submitted group 'g' of 2 but rank 1 submitted no group; "
+            "groups must be equal on all ranks");
+  const Request remove = Conv1(OperationKind::kRemoveProcessSet);
+  EXPECT_EQ(ErrorOf(remove, [](Request& r) { r.process_set = 2; }).code(), StatusCode::kMismatch);
+  Request add = Conv1(OperationKind::kAddProcessSet);
+  add.members = {0, 1};
+  EXPECT_EQ(ErrorOf(add, [](Request& r) { r.members = {0}; }).code(), StatusCode::kMismatch);
+}
+
+TEST(Agree, RanksAreNamedAsInTheWorld) {
+  Request other = Conv1();
+  other.shape = {1};
+  const std::vector<int> ranks = {4, 9};
+  const std::string message = Agree({Conv1(), other}, ranks).error.message();
+  EXPECT_NE(message.find("rank 4 submitted"), std::string::npos) << message;
+  EXPECT_NE(message.find("rank 9 submitted"), std::string::npos) << message;
+}
+
+TEST(Agree, GroupsHaveMembersAndHoldNoChangeOfTheWorld) {
+  const auto code = [](OperationKind kind, int size) {
+    return ErrorOfAll(Conv1(kind),
+                      [&](Request& r) {
+                        r.group = "g";
+                        r.group_size = size;
+                        if (kind == OperationKind::kAddProcessSet) r.members = {0};
+                      })
+        .code();
+  };
+  using enum OperationKind;
+  for (const OperationKind kind : {kAllreduce, kBroadcast, kAllgather, kBarrier, kModelAverage}) {
+    EXPECT_EQ(code(kind, 1), StatusCode::kOk) << Name(kind);
+    EXPECT_EQ(code(kind, -1), StatusCode::kInvalidArgument) << Name(kind);
+  }
+  for (const OperationKind kind : {kJoin, kAddProcessSet, kRemoveProcessSet}) {
+    EXPECT_EQ(code(kind, 2), StatusCode::kInvalidArgument) << Name(kind);
+  }
+}
+
 TEST(Agree, ModelAveragesNeedAWindowAndFloatingPoint) {
   const Request average = Conv1(OperationKind::kModelAverage);
   const auto code = [&](const std::function<void(Request&)>& change) {

@@ -86,6 +86,98 @@ TEST(Coordinator, DismissFailsWhatWaits) {
   EXPECT_FALSE(coordinator.TakeDue().has_value());
 }
 
+RequestList Slots(std::vector<std::uint32_t> complete, int last_rank, std::uint64_t as_of) {
+  RequestList list;
+  list.complete = std::move(complete);
+  list.last_rank = last_rank;
+  list.as_of = as_of;
+  return list;
+}
+
+/// A coordinator whose ranks all have "w" in this slot.
+std::uint32_t CacheW(Coordinator& coordinator, int size, std::uint64_t& as_of) {
+  for (int rank = 0; rank < size; ++rank) EXPECT_TRUE(coordinator.Add(rank, Requests({"w"})).ok());
+  const std::optional<ResponseList> list = coordinator.TakeDue();
+  EXPECT_TRUE(list.has_value());
+  as_of = list->number;
+  return static_cast<std::uint32_t>(list->responses.at(0).slot);
+}
+
+TEST(Coordinator, WhatAChildSaysIsCompleteIsSoForAllBelowIt) {
+  const ManualClock clock;
+  Coordinator coordinator(6, ConfigWith(Setting::kLockAfter, "0"), clock);
+  std::uint64_t as_of = 0;
+  const std::uint32_t slot = CacheW(coordinator, 6, as_of);
+  RequestList own;
+  own.partial = {{0, {slot}}};
+  own.as_of = as_of;
+  ASSERT_TRUE(coordinator.Add(0, own).ok());
+  ASSERT_TRUE(coordinator.Add(2, Slots({slot}, 5, as_of)).ok());  // 2 and 5
+  EXPECT_FALSE(coordinator.TakeDue().has_value());
+  ASSERT_TRUE(coordinator.Add(1, Slots({slot}, 4, as_of)).ok());  // 1, 3 and 4
+  const std::optional<ResponseList> list = coordinator.TakeDue();
+  ASSERT_TRUE(list.has_value());
+  EXPECT_EQ(list->cached, std::vector<std::uint32_t>{slot});
+  EXPECT_TRUE(list->responses.empty());
+}
+
+TEST(Coordinator, PartialNewsNamesWhoIsMissing) {
+  ManualClock clock;
+  Coordinator coordinator(6, ConfigWith(Setting::kStallShutdownS, "1"), clock);
+  std::uint64_t as_of = 0;
+  const std::uint32_t slot = CacheW(coordinator, 6, as_of);
+  RequestList below;
+  below.partial = {{1, {slot}}, {3, {slot}}};
+  below.as_of = as_of;
+  ASSERT_TRUE(coordinator.Add(1, below).ok());
+  ASSERT_TRUE(coordinator.Add(2, Slots({slot}, 5, as_of)).ok());
+  clock.Advance(1.5);
+  const std::string message = coordinator.CheckStalls().message();
+  EXPECT_NE(message.find("submitted by ranks 1-3, 5"), std::string::npos) << message;
+  EXPECT_NE(message.find("not by ranks 0, 4"), std::string::npos) << message;
+}
+
+TEST(Coordinator, WhatARankSaysOfItsSlotsCountsBeforeItLeaves) {
+  const ManualClock clock;
+  Coordinator coordinator(2, ConfigWith(Setting::kLockAfter, "0"), clock);
+  std::uint64_t as_of = 0;
+  const std::uint32_t slot = CacheW(coordinator, 2, as_of);
+  RequestList last;
+  last.partial = {{1, {slot}}};
+  last.shutdown = true;
+  last.as_of = as_of;
+  ASSERT_TRUE(coordinator.Add(1, last).ok());
+  (void)coordinator.TakeDue();
+  RequestList own;
+  own.partial = {{0, {slot}}};
+  own.as_of = as_of + 1;
+  ASSERT_TRUE(coordinator.Add(0, own).ok());
+  const std::optional<ResponseList> list = coordinator.TakeDue();
+  ASSERT_TRUE(list.has_value());
+  EXPECT_EQ(list->cached, std::vector<std::uint32_t>{slot});
+}
+
+TEST(Coordinator, NewsWithoutAnswersIsToldAtOnceWhateverTheCycleTime) {
+  const ManualClock clock;
+  Coordinator coordinator(3, ConfigWith(Setting::kCycleTimeMs, "1000"), clock);
+  RequestList join;
+  join.requests.emplace_back().name = "ronde.join";
+  join.requests[0].kind = OperationKind::kJoin;
+  ASSERT_TRUE(coordinator.Add(2, join).ok());
+  const std::optional<ResponseList> list = coordinator.TakeDue();
+  ASSERT_TRUE(list.has_value());
+  EXPECT_EQ(list->absent, std::vector<std::int32_t>{2});
+}
+
+TEST(Coordinator, IgnoresSlotsAndRanksThatDoNotExist) {
+  const ManualClock clock;
+  Coordinator coordinator(2, Config(), clock);
+  RequestList odd = Slots({0, 7, UINT32_MAX}, 77, 99);
+  odd.partial = {{-1, {0}}, {2, {0}}, {1, {UINT32_MAX}}};
+  EXPECT_TRUE(coordinator.Add(1, odd).ok());
+  EXPECT_FALSE(coordinator.TakeDue().has_value());
+}
+
 TEST(Coordinator, ChecksStallsWhenTheyAreDue) {
   ManualClock clock;
   Coordinator coordinator(2, ConfigWith(Setting::kStallShutdownS, "30"), clock);

@@ -61,20 +61,33 @@ TEST(Handle, CallsEveryCallbackOnce) {
   EXPECT_EQ(calls, (std::vector<int>{1, 2, 3}));
 }
 
-TEST(Handle, RunsTheEnginesHookBeforeAnyoneSeesCompletion) {
-  bool seen_complete = true;
-  int order = 0;
-  Handle* self = nullptr;
-  Handle handle([&](const Status& status) {
+class Owner final : public HandleOwner {
+ public:
+  void BeforeCompletion(void* item, const Status& status) override {
+    items.push_back(item);
     EXPECT_TRUE(status.ok());
-    seen_complete = self->Poll();
-    EXPECT_EQ(order++, 0);
-  });
-  self = &handle;
-  handle.OnComplete([&](const Status&) { EXPECT_EQ(order++, 1); });
+    EXPECT_FALSE(handle.Poll()) << "seen before the owner was told";
+  }
+
+  std::vector<void*> items;
+  Handle handle{nullptr};
+};
+
+TEST(Handle, TellsItsOwnerBeforeAnyoneSeesCompletion) {
+  Owner owner;
+  owner.handle = Handle(owner, &owner);
+  owner.handle.OnComplete([&](const Status&) { EXPECT_EQ(owner.items.size(), 1U); });
+  owner.handle.Complete(Status::Ok());
+  owner.handle.Complete(Status::Ok());
+  EXPECT_TRUE(owner.handle.Poll());
+  EXPECT_EQ(owner.items, std::vector<void*>{&owner});
+}
+
+TEST(Handle, HasAnEmptyResultWhereNothingWasDelivered) {
+  const Handle handle;
   handle.Complete(Status::Ok());
-  EXPECT_FALSE(seen_complete);
-  EXPECT_EQ(order, 2);
+  EXPECT_TRUE(handle.result().performed);
+  EXPECT_TRUE(handle.result().gathered.empty());
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <random>
+#include <variant>
 
 #include <gtest/gtest.h>
 
@@ -42,7 +43,25 @@ RequestList SampleRequests() {
   into.name = "shards";
   into.shape = {3};
   into.into_output = true;
-  return {.requests = {SampleRequest(), scalar, group, exchange, into}, .shutdown = true};
+  Request member;
+  member.kind = OperationKind::kBroadcast;
+  member.name = "member";
+  member.process_set = 7;
+  member.group = "step";
+  member.group_size = 3;
+  Request add;
+  add.kind = OperationKind::kAddProcessSet;
+  add.name = "add";
+  add.members = {0, 2, 1000};
+  return {.requests = {SampleRequest(), scalar, group, exchange, into, member, add},
+          .shutdown = true,
+          .as_of = 1ULL << 40,
+          .complete = {0, 5, 65535},
+          .last_rank = 12,
+          .partial = {{3, {1, 2}}, {4, {}}},
+          .unlock = 9,
+          .frozen = 10,
+          .pledged = 11};
 }
 
 ResponseList SampleResponses() {
@@ -60,30 +79,137 @@ ResponseList SampleResponses() {
   Response failed;
   failed.request = SampleRequest();
   failed.error = Status::Mismatch("tensor 'x': shapes differ");
-  return {.responses = {gather, exchange, failed}, .shutdown = false};
+  gather.slot = 17;
+  ResponseList list;
+  list.number = 1ULL << 41;
+  list.evicted = {4, 5};
+  list.responses = {gather, exchange, failed};
+  list.cached = {9, 8, 7};
+  list.absent = {1, 2};
+  list.absent_changed = true;
+  list.tunables = Tunables{.fusion_threshold_bytes = 1 << 20,
+                           .cycle_time_ms = 0.25,
+                           .chunk_bytes = 4096,
+                           .one_shot_bytes = 512,
+                           .hierarchical = false};
+  list.lock = {.number = 3, .slots = {9, 7, 8}, .unit_ends = {2, 3}};
+  list.freeze = 2;
+  list.unlocked = 1;
+  list.executed = 77;
+  list.direct = true;
+  return list;
 }
 
 std::span<const std::byte> Bytes(const std::vector<std::byte>& bytes) { return bytes; }
 
 TEST(Message, RequestListSurvivesTheRoundTrip) {
   const RequestList sent = SampleRequests();
-  const Result<RequestList> received = DecodeRequestList(Encode(sent));
-  ASSERT_TRUE(received.ok()) << received.status().ToString();
-  EXPECT_EQ(received.value().requests, sent.requests);
-  EXPECT_TRUE(received.value().shutdown);
+  const Result<RequestList> decoded = DecodeRequestList(Encode(sent));
+  ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
+  const RequestList& received = decoded.value();
+  EXPECT_EQ(received.requests, sent.requests);
+  EXPECT_TRUE(received.shutdown);
+  EXPECT_EQ(received.as_of, sent.as_of);
+  EXPECT_EQ(received.complete, sent.complete);
+  EXPECT_EQ(received.last_rank, sent.last_rank);
+  ASSERT_EQ(received.partial.size(), sent.partial.size());
+  for (std::size_t i = 0; i < sent.partial.size(); ++i) {
+    EXPECT_EQ(received.partial[i].rank, sent.partial[i].rank);
+    EXPECT_EQ(received.partial[i].slots, sent.partial[i].slots);
+  }
+  EXPECT_EQ(received.unlock, sent.unlock);
+  EXPECT_EQ(received.frozen, sent.frozen);
+  EXPECT_EQ(received.pledged, sent.pledged);
 }
 
 TEST(Message, ResponseListSurvivesTheRoundTrip) {
   const ResponseList sent = SampleResponses();
-  const Result<ResponseList> received = DecodeResponseList(Encode(sent));
-  ASSERT_TRUE(received.ok()) << received.status().ToString();
-  ASSERT_EQ(received.value().responses.size(), sent.responses.size());
+  const Result<ResponseList> decoded = DecodeResponseList(Encode(sent));
+  ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
+  const ResponseList& received = decoded.value();
+  ASSERT_EQ(received.responses.size(), sent.responses.size());
   for (std::size_t i = 0; i < sent.responses.size(); ++i) {
-    EXPECT_EQ(received.value().responses[i].request, sent.responses[i].request);
-    EXPECT_EQ(received.value().responses[i].rank_extents, sent.responses[i].rank_extents);
-    EXPECT_EQ(received.value().responses[i].error, sent.responses[i].error);
+    EXPECT_EQ(received.responses[i].request, sent.responses[i].request);
+    EXPECT_EQ(received.responses[i].rank_extents, sent.responses[i].rank_extents);
+    EXPECT_EQ(received.responses[i].error, sent.responses[i].error);
+    EXPECT_EQ(received.responses[i].slot, sent.responses[i].slot);
   }
-  EXPECT_FALSE(received.value().shutdown);
+  EXPECT_FALSE(received.shutdown);
+  EXPECT_EQ(received.number, sent.number);
+  EXPECT_EQ(received.evicted, sent.evicted);
+  EXPECT_EQ(received.cached, sent.cached);
+  EXPECT_EQ(received.absent, sent.absent);
+  EXPECT_TRUE(received.absent_changed);
+  EXPECT_EQ(received.tunables, sent.tunables);
+  EXPECT_EQ(received.lock.number, sent.lock.number);
+  EXPECT_EQ(received.lock.slots, sent.lock.slots);
+  EXPECT_EQ(received.lock.unit_ends, sent.lock.unit_ends);
+  EXPECT_EQ(received.freeze, sent.freeze);
+  EXPECT_EQ(received.unlocked, sent.unlocked);
+  EXPECT_EQ(received.executed, sent.executed);
+  EXPECT_TRUE(received.direct);
+}
+
+TEST(Message, WhatIsAbsentIsReadAsItsDefault) {
+  const RequestList requests = DecodeRequestList(Encode(RequestList{})).value();
+  EXPECT_EQ(requests.last_rank, -1);
+  EXPECT_EQ(requests.as_of, 0u);
+  EXPECT_TRUE(requests.complete.empty());
+  Response response;
+  response.request.name = "w";
+  const ResponseList list =
+      DecodeResponseList(Encode(ResponseList{.responses = {response}})).value();
+  EXPECT_EQ(list.responses.at(0).slot, -1);
+  EXPECT_FALSE(list.tunables.has_value());
+  EXPECT_EQ(list.lock.number, 0u);
+  EXPECT_FALSE(list.absent_changed);
+  EXPECT_FALSE(list.direct);
+}
+
+TEST(Message, EitherListIsTakenForWhatItIs) {
+  const auto requests = Decode(Encode(SampleRequests()));
+  ASSERT_TRUE(requests.ok());
+  EXPECT_TRUE(std::holds_alternative<RequestList>(requests.value()));
+  const auto responses = Decode(Encode(SampleResponses()));
+  ASSERT_TRUE(responses.ok());
+  EXPECT_TRUE(std::holds_alternative<ResponseList>(responses.value()));
+}
+
+TEST(Message, RefusesALockWhoseUnitsAreNotItsSlots) {
+  const auto code = [](const Lock& lock) {
+    ResponseList list;
+    list.lock = lock;
+    return DecodeResponseList(Encode(list)).status().code();
+  };
+  EXPECT_EQ(code({1, {4, 5}, {1, 2}}), StatusCode::kOk);
+  EXPECT_EQ(code({1, {4, 5}, {2}}), StatusCode::kOk);
+  EXPECT_EQ(code({1, {4, 5}, {}}), StatusCode::kInternal);
+  EXPECT_EQ(code({1, {}, {}}), StatusCode::kInternal);
+  EXPECT_EQ(code({1, {4, 5}, {1}}), StatusCode::kInternal) << "a slot in no unit";
+  EXPECT_EQ(code({1, {4, 5}, {1, 3}}), StatusCode::kInternal);
+  EXPECT_EQ(code({1, {4, 5}, {0, 2}}), StatusCode::kInternal) << "an empty unit";
+  EXPECT_EQ(code({1, {4, 5}, {1, 1, 2}}), StatusCode::kInternal) << "another empty unit";
+  EXPECT_EQ(code({1, {4, 5}, {2, 1, 2}}), StatusCode::kInternal);
+}
+
+TEST(Message, RefusesSlotsBeyondAnyResponseCache) {
+  // Ranks keep tables by slot.
+  const auto refused = [](auto change) {
+    ResponseList list;
+    Response response;
+    response.request.name = "w";
+    list.responses = {response};
+    change(list);
+    return DecodeResponseList(Encode(list)).status().code() == StatusCode::kInternal;
+  };
+  EXPECT_FALSE(refused([](ResponseList&) {}));
+  for (const std::uint32_t slot : {1U << 16, 1U << 31, UINT32_MAX}) {
+    EXPECT_TRUE(refused([&](ResponseList& list) { list.evicted = {slot}; })) << slot;
+    EXPECT_TRUE(refused([&](ResponseList& list) { list.cached = {slot}; })) << slot;
+    EXPECT_TRUE(refused([&](ResponseList& list) { list.lock = {1, {slot}, {1}}; })) << slot;
+  }
+  EXPECT_TRUE(refused([](ResponseList& list) { list.responses[0].slot = -2; }));
+  EXPECT_TRUE(refused([](ResponseList& list) { list.responses[0].slot = 1 << 16; }));
 }
 
 TEST(Message, EmptyListsSurviveTheRoundTrip) {
@@ -107,11 +233,11 @@ TEST(Message, OneListIsNotTakenForTheOther) {
 
 TEST(Message, NamesAForeignFormatVersion) {
   std::vector<std::byte> bytes = Encode(RequestList{});
-  // The version is the only 16-bit field of the root table that is 3; find it by trying.
+  // The version is the only 16-bit field of the root table that is 4; find it by trying.
   bool found = false;
   for (std::size_t at = 8; at + 1 < bytes.size() && !found; ++at) {
     std::vector<std::byte> changed = bytes;
-    if (changed[at] != std::byte{3} || changed[at + 1] != std::byte{0}) continue;
+    if (changed[at] != std::byte{4} || changed[at + 1] != std::byte{0}) continue;
     changed[at] = std::byte{77};
     const Result<RequestList> list = DecodeRequestList(changed);
     found = !list.ok() && list.status().message().find("format version 77") != std::string::npos;
@@ -127,7 +253,7 @@ TEST(Message, RefusesValuesOutOfRange) {
   };
   EXPECT_TRUE(decode([](Request&) {}).ok());
   const auto refused = [&](auto change) { return decode(change).code() == StatusCode::kInternal; };
-  EXPECT_TRUE(refused([](Request& r) { r.kind = static_cast<OperationKind>(8); }));
+  EXPECT_TRUE(refused([](Request& r) { r.kind = static_cast<OperationKind>(11); }));
   EXPECT_TRUE(refused([](Request& r) { r.dtype = static_cast<DataType>(kDataTypeCount); }));
   EXPECT_TRUE(refused([](Request& r) { r.op = static_cast<ReduceOp>(kReduceOpCount); }));
   EXPECT_TRUE(refused([](Request& r) { r.shape = {3, -1}; }));
@@ -149,6 +275,9 @@ TEST(Message, RefusesValuesOutOfRange) {
   EXPECT_TRUE(refused([](Request& r) { r.group_counts = {64 * 3 * 7 * 7}; }));
   EXPECT_TRUE(refused([](Request& r) { r.splits = {64}; })) << "no alltoall";
   EXPECT_TRUE(refused([](Request& r) { r.into_output = true; })) << "no allgather";
+  EXPECT_TRUE(refused([](Request& r) { r.members = {1}; })) << "no new process set";
+  EXPECT_TRUE(refused([](Request& r) { r.group = "g"; })) << "of how many";
+  EXPECT_TRUE(refused([](Request& r) { r.group_size = 2; })) << "of which group";
 }
 
 TEST(Message, RefusesExtentsOutOfRange) {

@@ -111,8 +111,8 @@ TEST(Negotiator, TellsWhoIsStillRunning) {
 TEST(Negotiator, ReportsWhatWaitsLongestFirst) {
   Negotiator negotiator(3);
   EXPECT_FALSE(negotiator.waiting_since_ns().has_value());
-  ASSERT_TRUE(negotiator.AddRequest(1, Named("young"), 20).ok());
   ASSERT_TRUE(negotiator.AddRequest(2, Named("old"), 10).ok());
+  ASSERT_TRUE(negotiator.AddRequest(1, Named("young"), 20).ok());
   ASSERT_TRUE(negotiator.AddRequest(0, Named("old"), 30).ok());
   const std::vector<WaitingTensor> waiting = negotiator.Waiting();
   ASSERT_EQ(waiting.size(), 2u);

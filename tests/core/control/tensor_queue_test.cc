@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/control/process_sets.h"
 #include "tests/core/control/manual_clock.h"
 
 namespace ronde {
@@ -15,85 +16,128 @@ TensorEntry Entry(const std::string& name) {
 
 class TensorQueueTest : public testing::Test {
  protected:
+  Result<TensorQueue::Added> Add(const std::string& name) {
+    return queue_.Add(Entry(name), clock_.NowNs());
+  }
+  /// The operation that goes by `name`, drained and handed out.
+  TensorEntry DrainAndTake(const std::string& name) {
+    (void)queue_.DrainNew();
+    TensorQueue::Slot* slot = queue_.Find(name);
+    EXPECT_NE(slot, nullptr);
+    return queue_.Take(*slot);
+  }
   ManualClock clock_;
   TensorQueue queue_{1, clock_};
 };
 
 TEST_F(TensorQueueTest, DrainsInTheOrderOfSubmissionOnce) {
-  EXPECT_TRUE(queue_.Add(Entry("b")).value());
-  EXPECT_FALSE(queue_.Add(Entry("a")).value());  // the engine has been woken for "b"
+  EXPECT_TRUE(Add("b").value().first);
+  EXPECT_FALSE(Add("a").value().first);  // the engine has been woken for "b"
   const TensorQueue::New drained = queue_.DrainNew();
-  ASSERT_EQ(drained.requests.size(), 2u);
-  EXPECT_EQ(drained.requests[0]->name, "b");
-  EXPECT_EQ(drained.requests[1]->name, "a");
+  ASSERT_EQ(drained.slots.size(), 2u);
+  EXPECT_EQ(drained.slots[0]->request().name, "b");
+  EXPECT_EQ(drained.slots[1]->request().name, "a");
   EXPECT_FALSE(drained.closed);
-  EXPECT_TRUE(queue_.DrainNew().requests.empty());
-  EXPECT_TRUE(queue_.Add(Entry("c")).value());
+  EXPECT_TRUE(queue_.DrainNew().slots.empty());
+  EXPECT_TRUE(Add("c").value().first);
 }
 
-TEST_F(TensorQueueTest, RefusesANameInFlightUntilItsRelease) {
-  ASSERT_TRUE(queue_.Add(Entry("w")).ok());
-  const Status duplicate = queue_.Add(Entry("w")).status();
+TEST_F(TensorQueueTest, RefusesANameInFlightUntilItHasCompleted) {
+  ASSERT_TRUE(Add("w").ok());
+  const Status duplicate = Add("w").status();
   EXPECT_EQ(duplicate.code(), StatusCode::kDuplicateName);
   EXPECT_EQ(duplicate.message(),
             "tensor 'w' was submitted again while the first submission is still in flight on rank "
             "1; wait for its handle or give it another name");
+  const TensorEntry entry = DrainAndTake("w");
+  EXPECT_EQ(Add("w").status().code(), StatusCode::kDuplicateName);
+  entry.handle.Complete(Status::Ok());
+  EXPECT_TRUE(Add("w").ok());
+  EXPECT_EQ(queue_.completed(), 1u);
+}
+
+TEST_F(TensorQueueTest, TellsANameInAProcessSetFromTheSameOneInTheWorld) {
+  ASSERT_TRUE(Add("w").ok());
+  TensorEntry entry = Entry("w");
+  entry.request.process_set = 2;
+  ASSERT_TRUE(queue_.Add(std::move(entry), 0).ok());
   (void)queue_.DrainNew();
-  ASSERT_TRUE(queue_.Take("w").has_value());
-  EXPECT_EQ(queue_.Add(Entry("w")).status().code(), StatusCode::kDuplicateName);
-  queue_.Release("w");
-  EXPECT_TRUE(queue_.Add(Entry("w")).ok());
+  EXPECT_EQ(queue_.FindAllOf(2).size(), 1u);
+  EXPECT_NE(queue_.Find(KeyOf(2, "w")), queue_.Find("w"));
 }
 
 TEST_F(TensorQueueTest, HandsOutDrainedEntriesOnce) {
-  ASSERT_TRUE(queue_.Add(Entry("w")).ok());
-  EXPECT_FALSE(queue_.Take("w").has_value());  // not announced yet: no answer can be meant for it
+  ASSERT_TRUE(Add("w").ok());
+  EXPECT_EQ(queue_.Find("w"), nullptr);  // not announced yet: no answer can be meant for it
+  EXPECT_EQ(DrainAndTake("w").request.name, "w");
+  EXPECT_EQ(queue_.Find("w"), nullptr);
+  EXPECT_EQ(queue_.Find("unknown"), nullptr);
+}
+
+TEST_F(TensorQueueTest, KeepsThePlaceOfWhatIsAskedForAgain) {
+  ASSERT_TRUE(Add("w").ok());
   (void)queue_.DrainNew();
-  const std::optional<TensorEntry> entry = queue_.Take("w");
-  ASSERT_TRUE(entry.has_value());
-  EXPECT_EQ(entry->request.name, "w");
-  EXPECT_FALSE(queue_.Take("w").has_value());
-  EXPECT_FALSE(queue_.Take("unknown").has_value());
+  TensorQueue::Slot* const place = queue_.Find("w");
+  queue_.Keep(*place, true);
+  queue_.Take(*place).handle.Complete(Status::Ok());
+  ASSERT_TRUE(Add("w").ok());
+  (void)queue_.DrainNew();
+  EXPECT_EQ(queue_.Find("w"), place);
+  queue_.Keep(*place, false);  // in flight: it goes when it ends
+  queue_.Take(*place).handle.Complete(Status::Ok());
+  EXPECT_EQ(queue_.in_flight(), 0u);
+}
+
+TEST_F(TensorQueueTest, AddsSeveralAllOrNone) {
+  ASSERT_TRUE(Add("b").ok());
+  const auto entries = [](std::initializer_list<const char*> names) {
+    std::vector<TensorEntry> list;
+    for (const char* name : names) list.push_back(Entry(name));
+    return list;
+  };
+  EXPECT_EQ(queue_.AddAll(entries({"a", "b", "c"}), 0).status().code(), StatusCode::kDuplicateName);
+  EXPECT_EQ(queue_.AddAll(entries({"a", "a"}), 0).status().code(), StatusCode::kDuplicateName);
+  EXPECT_EQ(queue_.in_flight(), 1u);
+  EXPECT_EQ(queue_.AddAll(entries({"a", "c"}), 0).value().size(), 2u);
+  EXPECT_EQ(queue_.DrainNew().slots.size(), 3u);
 }
 
 TEST_F(TensorQueueTest, CloseKeepsWhatIsThereAndRefusesMore) {
-  ASSERT_TRUE(queue_.Add(Entry("w")).ok());
+  ASSERT_TRUE(Add("w").ok());
   queue_.Close();
-  EXPECT_EQ(queue_.Add(Entry("v")).status().code(), StatusCode::kShutdown);
+  EXPECT_EQ(Add("v").status().code(), StatusCode::kShutdown);
   const TensorQueue::New drained = queue_.DrainNew();
-  EXPECT_EQ(drained.requests.size(), 1u);
+  EXPECT_EQ(drained.slots.size(), 1u);
   EXPECT_TRUE(drained.closed);
   EXPECT_EQ(queue_.in_flight(), 1u);
 }
 
 TEST_F(TensorQueueTest, FailAllCompletesEveryStageAndLaterOnes) {
   std::vector<Handle> handles;
-  for (const char* name : {"taken", "drained", "new"}) {
-    TensorEntry entry = Entry(name);
-    handles.push_back(entry.handle);
-    ASSERT_TRUE(queue_.Add(std::move(entry)).ok());
-    if (name != std::string("new")) (void)queue_.DrainNew();
-  }
-  const std::optional<TensorEntry> taken = queue_.Take("taken");
+  handles.push_back(Add("taken").value().handle);
+  const TensorEntry taken = DrainAndTake("taken");
+  handles.push_back(Add("drained").value().handle);
+  (void)queue_.DrainNew();
+  handles.push_back(Add("new").value().handle);
   queue_.FailAll(Status::Aborted("rank 0: boom"));
   for (const Handle& handle : handles) EXPECT_EQ(handle.Wait(), Status::Aborted("rank 0: boom"));
-  EXPECT_EQ(queue_.Add(Entry("later")).status(), Status::Aborted("rank 0: boom"));
+  EXPECT_EQ(Add("later").status(), Status::Aborted("rank 0: boom"));
 }
 
-TEST_F(TensorQueueTest, MeasuresTheUnionOfOutstandingTime) {
+TEST_F(TensorQueueTest, CountsTheTimeDuringWhichSomethingIsOutstanding) {
   EXPECT_EQ(queue_.outstanding_ns(), 0);
-  ASSERT_TRUE(queue_.Add(Entry("a")).ok());
-  clock_.Advance(1);
-  ASSERT_TRUE(queue_.Add(Entry("b")).ok());
+  ASSERT_TRUE(Add("a").ok());
   clock_.Advance(2);
-  queue_.Release("a");
+  ASSERT_TRUE(Add("b").ok());
   clock_.Advance(3);
-  EXPECT_EQ(queue_.outstanding_ns(), 6'000'000'000);  // still open
-  queue_.Release("b");
-  clock_.Advance(100);
-  ASSERT_TRUE(queue_.Add(Entry("c")).ok());
+  DrainAndTake("a").handle.Complete(Status::Ok());
   clock_.Advance(1);
-  queue_.Release("c");
+  EXPECT_EQ(queue_.outstanding_ns(), 6'000'000'000);  // still open
+  DrainAndTake("b").handle.Complete(Status::Ok());
+  clock_.Advance(100);
+  ASSERT_TRUE(Add("c").ok());
+  clock_.Advance(1);
+  DrainAndTake("c").handle.Complete(Status::Ok());
   EXPECT_EQ(queue_.outstanding_ns(), 7'000'000'000);
 }
 

@@ -1,0 +1,139 @@
+// What the engine thread does while a schedule is locked, and how that begins and ends.
+#include <algorithm>
+#include <utility>
+
+#include "core/base/strcat.h"
+#include "core/control/engine_impl.h"
+
+namespace ronde {
+
+Status Engine::Impl::EnterLock(const ResponseList& list) {
+  const std::int64_t now_ns = clock_.NowNs();
+  schedule_.emplace(list.lock, now_ns);
+  deviated_ = false;
+  tree_.ForgetAll(list.number);
+  for (const std::uint32_t slot : list.lock.slots) {
+    if (!cache_.Holds(static_cast<int>(slot))) {
+      return Status::Internal(StrCat("rank 0 locked slot ", slot, ", which is empty here"));
+    }
+  }
+  // What was asked for before counts as asked for now; nobody else remembers it.
+  bool fits = true;
+  for (std::size_t slot = 0; slot < asked_.size(); ++slot) {
+    if (asked_[slot] == nullptr) continue;
+    const bool contained = schedule_->Contains(static_cast<int>(slot));
+    if (contained) schedule_->MarkAsked(static_cast<int>(slot), now_ns);
+    fits = fits && contained;
+  }
+  return fits ? Status::Ok() : Deviate();
+}
+
+void Engine::Impl::SortLocked(TensorQueue::Slot& submitted) {
+  const int slot = SlotFor(submitted);
+  if (slot < 0 || !schedule_->Contains(slot)) {
+    deferred_.push_back(&submitted);
+    return;
+  }
+  asked_[slot] = &submitted;
+  schedule_->MarkAsked(slot, clock_.NowNs());
+}
+
+Result<bool> Engine::Impl::RunLocked() {
+  if (!schedule_) return false;
+  if (schedule_->Pledge(clock_.NowNs())) {
+    transport_.Publish(PledgeWord(schedule_->number(), schedule_->pledged()));
+    // Whoever is the last wakes the others.
+    if (AgreedUnits() > schedule_->executed()) transport_.RingPeers();
+  }
+  if (const std::uint64_t agreed = AgreedUnits(); agreed > schedule_->executed()) {
+    while (schedule_->executed() < agreed) RONDE_RETURN_IF_ERROR(ExecuteUnit());
+    return true;
+  }
+  if (clock_.NowNs() >= schedule_->GiveUpNs(kDisorderNs, patience_ns_)) {
+    RONDE_RETURN_IF_ERROR(Deviate());
+  }
+  return false;
+}
+
+std::uint64_t Engine::Impl::AgreedUnits() const {
+  std::uint64_t agreed = schedule_->pledged();
+  for (int rank = 0; rank < size_ && agreed > schedule_->executed(); ++rank) {
+    if (rank == rank_) continue;
+    agreed = std::min(agreed, PledgedIn(transport_.Published(rank), schedule_->number()));
+  }
+  return agreed;
+}
+
+Status Engine::Impl::ExecuteUnit() {
+  const std::span<const std::uint32_t> slots = schedule_->NextUnit();
+  std::vector<ReadyOperation> operations;
+  operations.reserve(slots.size());
+  for (const std::uint32_t slot : slots) {
+    TensorQueue::Slot* const operation = std::exchange(asked_[slot], nullptr);
+    if (operation == nullptr) return Status::Internal("a pledged operation is not in the queue");
+    operations.emplace_back(cache_.ResponseOf(static_cast<int>(slot)), queue_.Take(*operation));
+  }
+  if (observer_ != nullptr) ObserveUnit(operations);
+  RONDE_RETURN_IF_ERROR(Execute(std::move(operations)));
+  schedule_->MarkExecuted(clock_.NowNs());
+  return Status::Ok();
+}
+
+void Engine::Impl::ObserveUnit(std::span<const ReadyOperation> operations) const {
+  const std::int64_t now_ns = clock_.NowNs();
+  observer_->OnList({.number = last_list_,
+                     .cached = operations.size(),
+                     .negotiated = 0,
+                     .locked = true,
+                     .queue_depth = queue_.in_flight()},
+                    now_ns);
+  for (const ReadyOperation& operation : operations) {
+    observer_->OnAgreed(operation.entry.request, operation.entry.enqueued_ns, now_ns);
+  }
+}
+
+Status Engine::Impl::Deviate() {
+  if (!schedule_ || std::exchange(deviated_, true)) return Status::Ok();
+  RequestList list;
+  list.unlock = schedule_->number();
+  return Tell(std::move(list));
+}
+
+Status Engine::Impl::Freeze(std::uint64_t number) {
+  if (!schedule_ || schedule_->number() != number) {
+    return Status::Internal(StrCat("rank 0 ends lock ", number, ", which is not in force here"));
+  }
+  schedule_->Freeze();
+  deviated_ = true;
+  RequestList list;
+  list.frozen = number;
+  list.pledged = schedule_->pledged();
+  return Tell(std::move(list));
+}
+
+Status Engine::Impl::Unlock(std::uint64_t number, std::uint64_t executed) {
+  if (!schedule_ || schedule_->number() != number || executed > schedule_->pledged()) {
+    return Status::Internal(StrCat("rank 0 ends lock ", number, " after ", executed,
+                                   " units, which does not fit this rank"));
+  }
+  // All ranks have pledged them, and so all execute them now.
+  while (schedule_->executed() < executed) RONDE_RETURN_IF_ERROR(ExecuteUnit());
+  schedule_.reset();
+  RONDE_RETURN_IF_ERROR(AskAfterUnlock());
+  return Announce();  // that this rank leaves had to wait as well
+}
+
+Status Engine::Impl::AskAfterUnlock() {
+  std::vector<TensorQueue::Slot*> submitted;
+  for (TensorQueue::Slot* operation : asked_) {
+    if (operation != nullptr) submitted.push_back(operation);
+  }
+  submitted.insert(submitted.end(), deferred_.begin(), deferred_.end());
+  deferred_.clear();
+  RequestList list;
+  Sort(submitted, list);
+  RONDE_RETURN_IF_ERROR(Tell(std::move(list)));
+  return PassOnReadiness();
+}
+
+}  // namespace ronde
