@@ -19,8 +19,11 @@ Status CheckTypes(const std::string& name, const TensorView& input, const Tensor
 Status CheckTensor(const std::string& name, const TensorView& tensor);
 Status CheckAllreduce(const std::string& name, const TensorView& input, const TensorView& output,
                       ReduceOp op);
+/// A grouped allreduce. Members may differ in type.
 Status CheckGroup(const std::string& name, const std::vector<TensorView>& inputs,
                   const std::vector<TensorView>& outputs, ReduceOp op);
+/// At least one input, and as many outputs.
+Status CheckGroupSize(const std::string& name, std::size_t inputs, std::size_t outputs);
 
 /// A Request::objection to these buffers, for operations that write `output_shape`; empty where
 /// there is none. Types must exist.

@@ -5,8 +5,11 @@
 
 #include "core/base/log.h"
 #include "core/base/strcat.h"
+#include "core/comm/clock_offset.h"
 #include "core/comm/transport_table.h"
+#include "core/observation/metrics_text.h"
 #include "frontends/session/operation_check.h"
+#include "frontends/session/process_set_text.h"
 #include "frontends/session/session_parts.h"
 #include "frontends/session/setting_agreement.h"
 
@@ -46,6 +49,14 @@ Result<std::unique_ptr<Session>> Session::CreateOn(std::unique_ptr<Transport> tr
                                                    const Config& config) {
   RONDE_RETURN_IF_ERROR(AgreeOnSettings(*transport, config));
   // From here on the settings are equal, so that a bad one fails on all ranks alike.
+  RONDE_ASSIGN_OR_RETURN(
+      const std::vector<std::vector<int>> process_sets,
+      ParseProcessSets(config.GetText(Setting::kProcessSets), transport->size()));
+  const Result<ClockOffset> clock_offset = MeasureClockOffset(*transport, SteadyClock());
+  if (!clock_offset.ok()) {
+    transport->Abort(clock_offset.status());
+    return clock_offset.status();
+  }
   Result<std::unique_ptr<CollectiveContext>> context =
       CollectiveContext::Create(*transport, config);
   if (!context.ok()) {
@@ -55,12 +66,46 @@ Result<std::unique_ptr<Session>> Session::CreateOn(std::unique_ptr<Transport> tr
     }
     return context.status();
   }
-  RONDE_ASSIGN_OR_RETURN(Selector selector, Selector::Create(config, context.value()->tuning()));
+  const Config tuned = WithTuning(config, context.value()->tuning());
+  RONDE_ASSIGN_OR_RETURN(Selector selector, Selector::Create(tuned, context.value()->tuning()));
+  Result<std::unique_ptr<Autotuning>> autotuning = Autotuning::Create(tuned, *context.value());
+  if (!autotuning.ok()) {  // on rank 0 alone: its files have been fine a moment ago
+    transport->Abort(autotuning.status());
+    return autotuning.status();
+  }
   std::unique_ptr<Session> session(new Session());
-  session->parts_ = std::make_unique<Parts>(std::move(transport), std::move(context).value(),
-                                            std::move(selector), config);
+  session->parts_ =
+      std::make_unique<Parts>(std::move(transport), std::move(context).value(), std::move(selector),
+                              tuned, clock_offset.value(), std::move(autotuning).value());
+  RONDE_RETURN_IF_ERROR(session->StartObserving());
+  for (const std::vector<int>& ranks : process_sets) {
+    RONDE_RETURN_IF_ERROR(session->AddProcessSet(ranks).status());
+  }
   return session;
 }
+
+Status Session::StartObserving() {
+  const Config& config = parts_->config;
+  const std::string& timeline = config.GetText(Setting::kTimeline);
+  if (timeline.empty() && !MetricsOutlets::Wanted(config)) return Status::Ok();
+  Status started;
+  if (!timeline.empty()) {
+    started = StartTimeline(timeline, config.GetSwitch(Setting::kTimelineMarkCycles));
+  }
+  if (started.ok()) {
+    started = parts_->metrics_outlets.Open(config, rank(), local_rank(), [parts = parts_.get()] {
+      return PrometheusText(parts->ReadMetrics());
+    });
+  }
+  // A file is each rank's own affair, but no rank may be left to wait for one that cannot write.
+  return AgreeOnStatus(started);
+}
+
+Status Session::StartTimeline(const std::string& path, bool mark_cycles) {
+  return parts_->timeline.Start(path, mark_cycles);
+}
+
+Status Session::StopTimeline() { return parts_->timeline.Stop(); }
 
 Session::~Session() {
   if (parts_ == nullptr) return;
@@ -110,7 +155,11 @@ Status Session::AgreeOnStatus(const Status& mine) {
 
 void Session::Abort(const Status& cause) { parts_->engine.Abort(cause); }
 
-Status Session::Shutdown() { return parts_->engine.Shutdown(); }
+Status Session::Shutdown() {
+  Status status = parts_->engine.Shutdown();
+  parts_->metrics_outlets.Write();
+  return status;
+}
 
 Status Session::status() const { return parts_->engine.status(); }
 

@@ -14,6 +14,7 @@
 #include "core/control/block_shape.h"
 #include "core/control/handle.h"
 #include "core/control/message.h"
+#include "core/observation/metrics_snapshot.h"
 
 namespace ronde {
 
@@ -96,9 +97,10 @@ class Session {
   /// Concatenates along the first dimension, whose extent may differ between ranks; the result is
   /// in handle.result().
   Handle AllgatherAsync(const std::string& name, TensorView input, int process_set = kWorld);
-  /// The same into `output`, which is of AllgatherShape(input.shape, size of the set): shapes are equal on
-  /// all ranks, else kMismatch. `input` may be this rank's block of it. In registered memory of one
-  /// host every rank writes its rows where they belong, and nothing is copied besides.
+  /// The same into `output`, which is of AllgatherShape(input.shape, size of the set): shapes are
+  /// equal on all ranks, else kMismatch. `input` may be this rank's block of it. In registered
+  /// memory of one host every rank writes its rows where they belong, and nothing is copied
+  /// besides.
   Handle AllgatherAsync(const std::string& name, TensorView input, TensorView output,
                         int process_set = kWorld);
   /// One allgather for each input, all or nothing: none runs before all of them can on all ranks,
@@ -149,15 +151,16 @@ class Session {
   Status RemoveProcessSet(int process_set);
   /// Its world ranks, ascending. Error: kInvalidArgument where there is no such set.
   [[nodiscard]] Result<std::vector<int>> ProcessSetRanks(int process_set) const;
-  /// This rank in the set, -1 where it is not one of it; the set's size. Both -1 without such a set.
+  /// This rank in the set, -1 where it is not one of it; the set's size. Both -1 without such a
+  /// set.
   [[nodiscard]] int process_set_rank(int process_set) const;
   [[nodiscard]] int process_set_size(int process_set) const;
 
   /// This rank has no more data: until all ranks have said so, it takes part in what the others
   /// still submit with zeros (allreduce by sum or average, reducescatter) or no rows (allgather); a
-  /// broadcast from it, and every operation that zeros would spoil, is kInvalidArgument on the ranks
-  /// that submit it. Completes, with result().last_joined, when all ranks have joined; meanwhile
-  /// this rank submits nothing.
+  /// broadcast from it, and every operation that zeros would spoil, is kInvalidArgument on the
+  /// ranks that submit it. Completes, with result().last_joined, when all ranks have joined;
+  /// meanwhile this rank submits nothing.
   Handle JoinAsync();
   /// Waits for that; returns the rank that joined last.
   [[nodiscard]] Result<int> Join();
@@ -166,15 +169,30 @@ class Session {
   /// failing rank (its message as it is). For input that each rank checks for itself.
   Status AgreeOnStatus(const Status& mine);
 
+  /// Records this rank's operations as a Chrome trace from now on (see docs/timeline.md): rank 0
+  /// into `path`, rank N with .rankN before its extension. `mark_cycles` also marks each list of
+  /// agreed operations. Not collective, at any time, one recording at a time. Error:
+  /// kInvalidArgument: the file cannot be written, or something is being recorded.
+  Status StartTimeline(const std::string& path, bool mark_cycles = false);
+  /// Ends the recording, if there is one; the file is complete on return. Error: kUnavailable when
+  /// not all of it could be written.
+  Status StopTimeline();
+
   /// Ends the job on all ranks with this cause; handles complete with it.
   void Abort(const Status& cause);
   /// Collective; never hangs; idempotent. Returns the job's failure, if any.
   Status Shutdown();
   [[nodiscard]] Status status() const;
   [[nodiscard]] SessionCounters counters() const;
+  /// Calls, bytes, times, failures, stragglers, cache and fusion since the session's start, with
+  /// quantiles; the same as Prometheus text. docs/metrics.md explains each.
+  [[nodiscard]] MetricsSnapshot metrics() const;
+  [[nodiscard]] std::string MetricsText() const;
 
  private:
   Session();
+  /// What the settings ask for; collective.
+  Status StartObserving();
   struct Parts;
   std::unique_ptr<Parts> parts_;
 };

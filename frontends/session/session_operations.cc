@@ -11,10 +11,12 @@
 namespace ronde {
 namespace {
 
-Request RequestFor(OperationKind kind, const std::string& name, DataType dtype, Shape shape) {
+Request RequestFor(OperationKind kind, const std::string& name, int process_set, DataType dtype,
+                   Shape shape) {
   Request request;
   request.kind = kind;
   request.name = name;
+  request.process_set = process_set;
   request.dtype = dtype;
   request.shape = std::move(shape);
   return request;
@@ -22,7 +24,7 @@ Request RequestFor(OperationKind kind, const std::string& name, DataType dtype, 
 
 Request ReductionRequest(OperationKind kind, const std::string& name, DataType dtype, Shape shape,
                          const AllreduceOptions& options) {
-  Request request = RequestFor(kind, name, dtype, std::move(shape));
+  Request request = RequestFor(kind, name, options.process_set, dtype, std::move(shape));
   request.op = options.op;
   request.prescale = options.prescale;
   request.postscale = options.postscale;
@@ -31,23 +33,16 @@ Request ReductionRequest(OperationKind kind, const std::string& name, DataType d
 
 }  // namespace
 
-MemoryPlace Session::Parts::PlaceOf(const std::vector<GroupMember>& group,
-                                    const Request& request) const {
-  // Most groups do not begin in registered memory, and no list is made of them.
-  if (!context->registered().Find(group.front().output, 1).registered()) return {};
-  std::vector<PackedTensor> tensors;
-  tensors.reserve(group.size());
-  for (std::size_t i = 0; i < group.size(); ++i) {
-    const std::size_t size_bytes =
-        static_cast<std::size_t>(request.group_counts[i]) * SizeOf(request.dtype);
-    tensors.push_back({group[i].input, group[i].output, size_bytes, group[i].padding_bytes});
-  }
-  return context->registered().Find(FindPacked(tensors), PackedSizeOf(tensors));
+Result<ProcessSetPlace> Session::Parts::PlaceIn(int process_set, const std::string& name) const {
+  Result<ProcessSetPlace> place = process_sets.PlaceIn(process_set);
+  if (place.ok()) return place;
+  return Status::InvalidArgument(StrCat("tensor '", name, "': ", place.status().message()));
 }
 
 Handle Session::AllreduceAsync(const std::string& name, TensorView input, TensorView output,
                                AllreduceOptions options) {
-  const Status valid = CheckAllreduce(name, input, output, options.op);
+  Status valid = CheckAllreduce(name, input, output, options.op);
+  if (valid.ok()) valid = parts_->PlaceIn(options.process_set, name).status();
   if (!valid.ok()) return Handle::Completed(valid);
   Request request =
       ReductionRequest(OperationKind::kAllreduce, name, input.dtype, input.shape, options);
@@ -55,91 +50,101 @@ Handle Session::AllreduceAsync(const std::string& name, TensorView input, Tensor
   return parts_->engine.Enqueue(std::move(request), std::move(input), std::move(output));
 }
 
-Handle Session::GroupedAllreduceAsync(const std::string& name,
-                                      const std::vector<TensorView>& inputs,
-                                      const std::vector<TensorView>& outputs,
-                                      AllreduceOptions options) {
-  const Status valid = CheckGroup(name, inputs, outputs, options.op);
+Handle Session::BroadcastAsync(const std::string& name, TensorView inout, int root,
+                               int process_set) {
+  Status valid = CheckTensor(name, inout);
+  if (valid.ok()) valid = parts_->PlaceIn(process_set, name).status();
   if (!valid.ok()) return Handle::Completed(valid);
   Request request =
-      ReductionRequest(OperationKind::kAllreduce, name, inputs.front().dtype, {0}, options);
-  std::vector<GroupMember> group;
-  group.reserve(inputs.size());
-  request.group_counts.reserve(inputs.size());
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    group.push_back({inputs[i].data, outputs[i].data, outputs[i].padding_bytes});
-    request.group_counts.push_back(inputs[i].count());
-    if (__builtin_add_overflow(request.shape[0], request.group_counts.back(), &request.shape[0])) {
-      return Handle::Completed(Status::InvalidArgument(
-          StrCat("tensor '", name, "': a group of more elements than 63 bits count")));
-    }
-  }
-  request.input_place = request.output_place = parts_->PlaceOf(group, request);
-  return parts_->engine.Enqueue(std::move(request), std::move(group));
-}
-
-Handle Session::BroadcastAsync(const std::string& name, TensorView inout, int root) {
-  const Status valid = CheckTensor(name, inout);
-  if (!valid.ok()) return Handle::Completed(valid);
-  Request request = RequestFor(OperationKind::kBroadcast, name, inout.dtype, inout.shape);
+      RequestFor(OperationKind::kBroadcast, name, process_set, inout.dtype, inout.shape);
   request.root = root;
   parts_->SetPlaces(inout, inout, request);
   return parts_->engine.Enqueue(std::move(request), inout, inout);
 }
 
-Handle Session::AllgatherAsync(const std::string& name, TensorView input) {
-  const Status valid = CheckTensor(name, input);
-  if (!valid.ok()) return Handle::Completed(valid);
+Result<Session::Parts::Submission> Session::Parts::Allgather(const std::string& name,
+                                                             TensorView input,
+                                                             int process_set) const {
+  RONDE_RETURN_IF_ERROR(CheckTensor(name, input));
+  RONDE_RETURN_IF_ERROR(PlaceIn(process_set, name).status());
   if (input.shape.empty()) input.shape = {1};  // scalars become a vector over the ranks
-  Request request = RequestFor(OperationKind::kAllgather, name, input.dtype, input.shape);
-  return parts_->engine.Enqueue(std::move(request), std::move(input), TensorView());
+  Request request =
+      RequestFor(OperationKind::kAllgather, name, process_set, input.dtype, input.shape);
+  return Submission{std::move(request), std::move(input), TensorView()};
 }
 
-Handle Session::AllgatherAsync(const std::string& name, TensorView input, TensorView output) {
-  const Status valid = CheckTypes(name, input, output, ReduceOp::kSum);
-  if (!valid.ok()) return Handle::Completed(valid);
+Result<Session::Parts::Submission> Session::Parts::AllgatherInto(const std::string& name,
+                                                                 TensorView input,
+                                                                 TensorView output,
+                                                                 int process_set) const {
+  RONDE_RETURN_IF_ERROR(CheckTypes(name, input, output, ReduceOp::kSum));
+  RONDE_ASSIGN_OR_RETURN(const ProcessSetPlace place, PlaceIn(process_set, name));
   if (input.shape.empty()) input.shape = {1};
-  Request request = RequestFor(OperationKind::kAllgather, name, input.dtype, input.shape);
+  Request request =
+      RequestFor(OperationKind::kAllgather, name, process_set, input.dtype, input.shape);
   request.into_output = true;
-  const Shape gathered = AllgatherShape(input.shape, size());
+  const Shape gathered = AllgatherShape(input.shape, place.size);
   request.objection = ObjectionTo(input, output, gathered);
-  const Request joined = RequestFor(OperationKind::kAllgather, name, input.dtype, gathered);
-  if (Validate(joined).ok()) parts_->SetPlaces(input, output, request);
-  return parts_->engine.Enqueue(std::move(request), std::move(input), std::move(output));
+  const Request joined =
+      RequestFor(OperationKind::kAllgather, name, process_set, input.dtype, gathered);
+  if (Validate(joined).ok()) SetPlaces(input, output, request);
+  return Submission{std::move(request), std::move(input), std::move(output)};
+}
+
+Result<Session::Parts::Submission> Session::Parts::Reducescatter(
+    const std::string& name, TensorView input, TensorView output,
+    const AllreduceOptions& options) const {
+  RONDE_RETURN_IF_ERROR(CheckTypes(name, input, output, options.op));
+  RONDE_ASSIGN_OR_RETURN(const ProcessSetPlace place, PlaceIn(options.process_set, name));
+  Request request =
+      ReductionRequest(OperationKind::kReducescatter, name, input.dtype, input.shape, options);
+  const Shape block = ReducescatterShape(input.shape, place.rank, place.size);
+  request.objection = ObjectionTo(input, output, block);
+  SetPlaces(input, output, request);
+  return Submission{std::move(request), std::move(input), std::move(output)};
+}
+
+Handle Session::AllgatherAsync(const std::string& name, TensorView input, int process_set) {
+  return parts_->Submit(parts_->Allgather(name, std::move(input), process_set));
+}
+
+Handle Session::AllgatherAsync(const std::string& name, TensorView input, TensorView output,
+                               int process_set) {
+  return parts_->Submit(
+      parts_->AllgatherInto(name, std::move(input), std::move(output), process_set));
 }
 
 Handle Session::ReducescatterAsync(const std::string& name, TensorView input, TensorView output,
                                    AllreduceOptions options) {
-  const Status valid = CheckTypes(name, input, output, options.op);
-  if (!valid.ok()) return Handle::Completed(valid);
-  Request request =
-      ReductionRequest(OperationKind::kReducescatter, name, input.dtype, input.shape, options);
-  const Shape block = ReducescatterShape(input.shape, rank(), size());
-  request.objection = ObjectionTo(input, output, block);
-  parts_->SetPlaces(input, output, request);
-  return parts_->engine.Enqueue(std::move(request), std::move(input), std::move(output));
+  return parts_->Submit(parts_->Reducescatter(name, std::move(input), std::move(output), options));
 }
 
 Handle Session::AlltoallAsync(const std::string& name, TensorView input,
-                              const std::vector<std::int64_t>& splits) {
-  const Status valid = CheckTypes(name, input, input, ReduceOp::kSum);
+                              const std::vector<std::int64_t>& splits, int process_set) {
+  Status valid = CheckTypes(name, input, input, ReduceOp::kSum);
+  if (valid.ok()) valid = parts_->PlaceIn(process_set, name).status();
   if (!valid.ok()) return Handle::Completed(valid);
-  Request request = RequestFor(OperationKind::kAlltoall, name, input.dtype, input.shape);
+  Request request =
+      RequestFor(OperationKind::kAlltoall, name, process_set, input.dtype, input.shape);
   request.splits = splits;
   request.objection = ObjectionTo(input, input, input.shape);
   parts_->SetPlaces(input, TensorView(), request);
   return parts_->engine.Enqueue(std::move(request), std::move(input), TensorView());
 }
 
-Handle Session::BarrierAsync(const std::string& name) {
-  Request request = RequestFor(OperationKind::kBarrier, name, DataType::kUInt8, {0});
+Handle Session::BarrierAsync(const std::string& name, int process_set) {
+  const Status valid = parts_->PlaceIn(process_set, name).status();
+  if (!valid.ok()) return Handle::Completed(valid);
+  Request request = RequestFor(OperationKind::kBarrier, name, process_set, DataType::kUInt8, {0});
   const TensorView nothing(nullptr, DataType::kUInt8, {0});
   return parts_->engine.Enqueue(std::move(request), nothing, nothing);
 }
 
 Handle Session::AverageModelAsync(const std::string& name, TensorView parameters,
-                                  const AverageSchedule& schedule, std::int64_t step) {
-  const Status valid = CheckTensor(name, parameters);
+                                  const AverageSchedule& schedule, std::int64_t step,
+                                  int process_set) {
+  Status valid = CheckTensor(name, parameters);
+  if (valid.ok()) valid = parts_->PlaceIn(process_set, name).status();
   if (!valid.ok()) return Handle::Completed(valid);
   // A schedule that makes no sense is negotiated, and refused, like one that ranks disagree on.
   const bool sensible = schedule.period >= 1 && schedule.origin >= 0 && step >= 1;
@@ -148,8 +153,8 @@ Handle Session::AverageModelAsync(const std::string& name, TensorView parameters
     result.performed = false;
     return Handle::Completed(status(), std::move(result));
   }
-  Request request =
-      RequestFor(OperationKind::kModelAverage, name, parameters.dtype, parameters.shape);
+  Request request = RequestFor(OperationKind::kModelAverage, name, process_set, parameters.dtype,
+                               parameters.shape);
   request.op = ReduceOp::kAverage;
   request.window = {schedule.period, schedule.origin, step};
   parts_->SetPlaces(parameters, parameters, request);

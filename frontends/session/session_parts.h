@@ -4,29 +4,51 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "collectives/collective_context.h"
 #include "collectives/selector.h"
 #include "core/control/engine.h"
+#include "core/observation/metrics.h"
+#include "core/observation/metrics_outlets.h"
+#include "core/observation/observer_list.h"
+#include "core/observation/timeline.h"
+#include "frontends/session/autotuning.h"
+#include "frontends/session/process_set_table.h"
 #include "frontends/session/session.h"
 #include "tensor_fusion/fused_executor.h"
 
 namespace ronde {
 
-/// What a session owns, for its two halves: its life (session.cc) and its operations
-/// (session_operations.cc). Declared in the order of construction: each borrows from those above
-/// it.
+/// What a session owns, for its parts: its life (session.cc), its operations
+/// (session_operations.cc), groups of them (session_groups.cc), process sets and join
+/// (session_sets.cc). Declared in the order of construction: each borrows from those above it.
 struct Session::Parts {
   Parts(std::unique_ptr<Transport> transport_in, std::unique_ptr<CollectiveContext> context_in,
-        Selector selector, Config config_in)
+        Selector selector, Config config_in, const ClockOffset& clock_offset,
+        std::unique_ptr<Autotuning> autotuning_in)
       : config(std::move(config_in)),
         transport(std::move(transport_in)),
         context(std::move(context_in)),
         executor(*context, std::move(selector),
                  static_cast<std::size_t>(config.GetInteger(Setting::kFusionThresholdBytes))),
-        engine(*transport, executor, config, clock) {}
+        timeline({transport->rank(), transport->host_name(transport->rank()), clock_offset}),
+        metrics(context->rank(), context->size(),
+                [this] { return executor.tunables().fusion_threshold_bytes; }),
+        observers({&metrics, &timeline}),
+        autotuning(std::move(autotuning_in)),
+        engine(*transport, executor, config, clock, &observers,
+               autotuning == nullptr ? nullptr : &autotuning->autotuner()),
+        process_sets(context->rank(), context->size()) {}
+
+  /// An operation that is ready to be submitted.
+  struct Submission {
+    Request request;
+    TensorView input;
+    TensorView output;
+  };
 
   /// Where the buffers lie; an output of another shape than the request's must be countable.
   void SetPlaces(const TensorView& input, const TensorView& output, Request& request) const {
@@ -35,19 +57,46 @@ struct Session::Parts {
     request.input_place = context->registered().Find(input.data, input.size_bytes());
     request.output_place = context->registered().Find(output.data, output.size_bytes());
   }
+  /// This rank's place in a set; an error names the operation.
+  [[nodiscard]] Result<ProcessSetPlace> PlaceIn(int process_set, const std::string& name) const;
+  // Operations that may come alone or in groups.
+  [[nodiscard]] Result<Submission> Allgather(const std::string& name, TensorView input,
+                                             int process_set) const;
+  [[nodiscard]] Result<Submission> AllgatherInto(const std::string& name, TensorView input,
+                                                 TensorView output, int process_set) const;
+  [[nodiscard]] Result<Submission> Reducescatter(const std::string& name, TensorView input,
+                                                 TensorView output,
+                                                 const AllreduceOptions& options) const;
+  Handle Submit(Result<Submission> submission) {
+    if (!submission.ok()) return Handle::Completed(submission.status());
+    Submission& ready = submission.value();
+    return engine.Enqueue(std::move(ready.request), std::move(ready.input),
+                          std::move(ready.output));
+  }
+  /// All of make(name of the member, index), which are Results of Submissions, or none of them.
+  template <typename Make>
+  std::vector<Handle> SubmitGroup(const std::string& name, std::size_t members, const Make& make);
   /// Of a group that lies as it would be packed.
   [[nodiscard]] MemoryPlace PlaceOf(const std::vector<GroupMember>& group,
                                     const Request& request) const;
+  [[nodiscard]] MetricsSnapshot ReadMetrics() const;
 
   const Config config;
   SteadyClock clock;
   std::unique_ptr<Transport> transport;
   std::unique_ptr<CollectiveContext> context;
   FusedExecutor executor;
+  Timeline timeline;
+  Metrics metrics;
+  ObserverList observers;
+  std::unique_ptr<Autotuning> autotuning;  // null where there is nothing to tune
   Engine engine;
+  MetricsOutlets metrics_outlets;
+  ProcessSetTable process_sets;
   // Relaxed: only the values matter; callers on one thread see them ascend.
   std::atomic<std::uint64_t> agreements{0};
   std::atomic<std::uint64_t> allocations{0};
+  std::atomic<std::uint64_t> process_set_changes{0};
   int exceptions_at_creation = std::uncaught_exceptions();
 };
 

@@ -1,6 +1,7 @@
 #include "frontends/session/session_slot.h"
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <future>
@@ -11,17 +12,19 @@
 
 #include "core/base/log.h"
 #include "core/base/strcat.h"
+#include "frontends/session/end_on_signals.h"
 
 namespace ronde {
 namespace {
 
-constexpr std::chrono::seconds kLastWords{5};
+constexpr std::chrono::seconds kLastWords{2};
 
 struct Slot {
   std::mutex creation;  // held while a session is created: makes two inits at once one error
-  std::mutex mutex;     // guards `session` and `memory`, never held across a collective
+  std::mutex mutex;     // guards what follows but the last, never held across a collective
   std::shared_ptr<Session> session;
   std::map<void*, std::shared_ptr<std::byte>> memory;
+  std::map<Setting, std::string> presets;
   std::terminate_handler previous_terminate = nullptr;
 };
 
@@ -55,28 +58,37 @@ void ShutDownWithin(std::chrono::seconds limit, const std::shared_ptr<Session>& 
   std::future<void> done = told->get_future();
   std::thread([session, told] {
     const Status status = session->Shutdown();
-    Log(LogLevel::kError, status.message());
+    // Of several ranks the engine has told the cause.
+    if (session->size() == 1) Log(LogLevel::kError, status.message());
     told->set_value();
   }).detach();
   done.wait_for(limit);
+}
+
+void EndJob(const std::shared_ptr<Session>& session, const std::string& why) {
+  session->Abort(Status::Aborted(StrCat("rank ", session->rank(), ": ", why)));
+  ShutDownWithin(kLastWords, session);
 }
 
 // Tells the other ranks why this one dies; without it they would have to find out by its silence.
 [[noreturn]] void OnTerminate() {
   const std::shared_ptr<Session> session = Look();
   if (session != nullptr) {
-    session->Abort(
-        Status::Aborted(StrCat("rank ", session->rank(), ": ", TextOf(std::current_exception()))));
-    ShutDownWithin(kLastWords, session);
+    EndJob(session, TextOf(std::current_exception()));
+    // MPI's own handler would print a backtrace of this very function.
+    std::signal(SIGABRT, SIG_DFL);
   }
   const std::terminate_handler previous = TheSlot().previous_terminate;
-  if (previous != nullptr) previous();
+  // libstdc++'s own says no more than has been said.
+  const bool is_default = previous == &__gnu_cxx::__verbose_terminate_handler;
+  if (previous != nullptr && (session == nullptr || !is_default)) previous();
   std::abort();
 }
 
 void OnExit() {
-  const Status status = ShutdownSession();
-  if (!status.ok()) Log(LogLevel::kError, status.message());
+  // The engine has told a failure when it came.
+  static_cast<void>(ShutdownSession());
+  FinishEndBySignal();
 }
 
 // Once per process, after the first session exists: what the transport has registered to run at
@@ -92,6 +104,11 @@ void InstallHooks() {
 
 }  // namespace
 
+void EndCurrentJob(const std::string& why) {
+  const std::shared_ptr<Session> session = Look();
+  if (session != nullptr) EndJob(session, why);
+}
+
 Status InitSession(const Config& config) {
   Slot& slot = TheSlot();
   const std::lock_guard creating(slot.creation);
@@ -103,6 +120,34 @@ Status InitSession(const Config& config) {
   InstallHooks();
   const std::lock_guard lock(slot.mutex);
   slot.session = std::move(session);
+  return Status::Ok();
+}
+
+Result<Config> PresetConfig() {
+  RONDE_ASSIGN_OR_RETURN(Config config, Config::FromEnvironment());
+  Slot& slot = TheSlot();
+  const std::lock_guard lock(slot.mutex);
+  for (const auto& [setting, value] : slot.presets) {
+    RONDE_RETURN_IF_ERROR(config.Set(setting, value, SettingOrigin::kFlag));
+  }
+  return config;
+}
+
+Status PresetSetting(Setting setting, const char* value) {
+  if (value != nullptr) {
+    RONDE_RETURN_IF_ERROR(Config().Set(setting, value, SettingOrigin::kFlag));
+  }
+  Slot& slot = TheSlot();
+  const std::lock_guard lock(slot.mutex);
+  if (slot.session != nullptr) {
+    return Status::InvalidArgument(StrCat(SpecOf(setting).flag, ": Ronde is initialised already; ",
+                                          "settings must be set before that"));
+  }
+  if (value == nullptr) {
+    slot.presets.erase(setting);
+  } else {
+    slot.presets[setting] = value;
+  }
   return Status::Ok();
 }
 

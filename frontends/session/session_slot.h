@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 
 #include "core/base/config.h"
 #include "core/base/status.h"
@@ -21,6 +22,14 @@ namespace ronde {
 /// Errors: kInvalidArgument when the slot is taken; else those of Session::Create.
 Status InitSession(const Config& config);
 
+/// The settings for who reads them from outside: the environment, overlaid with PresetSetting's.
+/// Errors: those of Config::FromEnvironment.
+[[nodiscard]] Result<Config> PresetConfig();
+
+/// `value` for every later PresetConfig, like a flag; null leaves the setting to the environment
+/// again. Errors: kInvalidArgument naming what is accepted, or when the slot is taken.
+Status PresetSetting(Setting setting, const char* value);
+
 /// The slot's session. Shared: a call in progress on another thread keeps it alive across
 /// ShutdownSession, after which its operations end with kShutdown.
 /// Error: kInvalidArgument when the slot is empty.
@@ -34,6 +43,11 @@ Status InitSession(const Config& config);
 /// Gives `memory` of AllocateMemory back, on this rank; null is kOk. Error: kInvalidArgument for an
 /// address that AllocateMemory has not returned, or that is free already.
 Status FreeMemory(void* memory);
+
+/// Ends the job on all ranks because of something that happened to this one: "rank N: `why`". At
+/// most some seconds later all that can be told has been. Any thread; nothing where the slot is
+/// empty.
+void EndCurrentJob(const std::string& why);
 
 /// Empties the slot and shuts its session down (collective, see Session::Shutdown). An empty slot
 /// is kOk. Returns the job's failure, if any.

@@ -1,6 +1,7 @@
 #include "frontends/session/setting_agreement.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -15,10 +16,12 @@ constexpr int kTag = 1000;  // beyond those of the collectives, which do not run
 // Ranks may be at odds about --timeout-s itself, and hosts need not start at the same moment.
 constexpr double kStartupTimeoutS = 120;
 
-// The tuning file is read by rank 0 for all, wherever others believe it to be.
+// The tuning file is read by rank 0 for all, wherever others believe it to be; rank 0 alone writes
+// what the autotuner finds.
 bool MayDiffer(Setting setting) {
-  return setting == Setting::kHostId || setting == Setting::kLogLevel ||
-         setting == Setting::kTopology || setting == Setting::kTuningFile;
+  constexpr std::array kOwn = {Setting::kHostId,     Setting::kLogLevel,     Setting::kTopology,
+                               Setting::kTuningFile, Setting::kAutotuneFile, Setting::kAutotuneLog};
+  return std::find(kOwn.begin(), kOwn.end(), setting) != kOwn.end();
 }
 
 bool IsText(SettingType type) {

@@ -67,6 +67,21 @@ TEST(SessionTuning, ABadFileIsOneErrorOfAllRanks) {
   }
 }
 
+TEST(SessionTuning, RunsWithTheSettingsOfTheFile) {
+  const TemporaryFolder folder;
+  TuningFile file = {.machine = "m", .entries = {{.ranks = 2}}};
+  file.entries[0].settings = {.fusion_threshold_bytes = 12345, .cycle_time_ms = 0.5};
+  ASSERT_TRUE(WriteTuningFile(file, folder.File("tuned")).ok());
+  RunRanksOwning(2, [&](std::unique_ptr<Transport> transport) {
+    const std::string path = transport->rank() == 0 ? folder.File("tuned") : "";
+    const auto session = Session::CreateOn(std::move(transport), WithTuning(path));
+    ASSERT_TRUE(session.ok()) << session.status().message();
+    const Config& config = session.value()->config();
+    EXPECT_EQ(config.GetInteger(Setting::kFusionThresholdBytes), 12345);
+    EXPECT_EQ(config.GetReal(Setting::kCycleTimeMs), 0.5);
+  });
+}
+
 TEST(SessionTuning, EveryWayOfWaitingFinishes) {
   for (const char* wait : {"auto", "spin", "block"}) {
     Config config;
