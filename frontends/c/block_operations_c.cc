@@ -3,8 +3,9 @@
 #include <memory>
 #include <vector>
 
-#include "core/base/tensor_view.h"
+#include "frontends/c/c_tensor.h"
 #include "frontends/c/guard.h"
+#include "frontends/c/options.h"
 #include "frontends/c/result_copy.h"
 #include "frontends/c/ronde.h"
 #include "frontends/c/start.h"
@@ -12,50 +13,33 @@
 namespace ronde {
 namespace {
 
-// A tensor as C passes it.
-struct CTensor {
-  const void* data;
-  const std::int64_t* shape;
-  int dimensions;
-  ronde_dtype dtype;
-
-  [[nodiscard]] Status Check() const {
-    if (dimensions >= 0 && (dimensions == 0 || shape != nullptr)) return Status::Ok();
-    return Status::InvalidArgument(
-        StrCat("a shape of ", dimensions, " dimensions at address ", shape));
-  }
-  // The engine writes only to tensors that the caller passed as writable.
-  [[nodiscard]] TensorView View() const {
-    return {const_cast<void*>(data), ToDataType(dtype), Shape(shape, shape + dimensions)};
-  }
-};
-
-auto Allgather(const char* name, CTensor input) {
-  return [=](Session& session) { return session.AllgatherAsync(name, input.View()); };
+auto Allgather(const char* name, const ronde_tensor& tensor, int process_set) {
+  return
+      [=](Session& session) { return session.AllgatherAsync(name, InputOf(tensor), process_set); };
 }
 
-auto AllgatherInto(const char* name, CTensor input, void* output) {
+auto AllgatherInto(const char* name, const ronde_tensor& tensor, int process_set) {
   return [=](Session& session) {
-    const TensorView view = input.View();
-    return session.AllgatherAsync(name, view,
-                                  {output, view.dtype, AllgatherShape(view.shape, session.size())});
+    return session.AllgatherAsync(name, InputOf(tensor),
+                                  GatheredOutputOf(tensor, session, process_set), process_set);
   };
 }
 
-auto Reducescatter(const char* name, CTensor input, void* output, AllreduceOptions options) {
+auto Reducescatter(const char* name, const ronde_tensor& tensor, const AllreduceOptions& options) {
   return [=](Session& session) {
-    const TensorView view = input.View();
-    const Shape block = ReducescatterShape(view.shape, session.rank(), session.size());
-    return session.ReducescatterAsync(name, view, {output, view.dtype, block}, options);
+    return session.ReducescatterAsync(
+        name, InputOf(tensor), ScatteredOutputOf(tensor, session, options.process_set), options);
   };
 }
 
 // No splits at all are refused on all ranks, as wrong ones are.
-auto Alltoall(const char* name, CTensor input, const std::int64_t* splits) {
+auto Alltoall(const char* name, const ronde_tensor& tensor, const std::int64_t* splits,
+              int process_set) {
   return [=](Session& session) {
+    const int ranks = session.process_set_size(process_set);
     std::vector<std::int64_t> rows;
-    if (splits != nullptr) rows.assign(splits, splits + session.size());
-    return session.AlltoallAsync(name, input.View(), rows);
+    if (splits != nullptr && ranks > 0) rows.assign(splits, splits + ranks);
+    return session.AlltoallAsync(name, InputOf(tensor), rows, process_set);
   };
 }
 
@@ -65,33 +49,83 @@ auto Alltoall(const char* name, CTensor input, const std::int64_t* splits) {
 using ronde::Guard;
 using ronde::Status;
 
+ronde_status ronde_allgather_with_async(const char* name, const void* input, const int64_t* shape,
+                                        int dimensions, ronde_dtype dtype,
+                                        const ronde_options* options,
+                                        ronde_handle** handle) noexcept {
+  return Guard([=]() -> Status {
+    RONDE_RETURN_IF_ERROR(ronde::ClearHandles(handle, 1));
+    const ronde_tensor tensor = {input, nullptr, shape, dimensions, dtype};
+    RONDE_RETURN_IF_ERROR(ronde::CheckShape(tensor));
+    RONDE_ASSIGN_OR_RETURN(const ronde::AllreduceOptions read, ronde::ReadOptions(options));
+    return ronde::Start(name, handle, ronde::Allgather(name, tensor, read.process_set));
+  });
+}
+
 ronde_status ronde_allgather_async(const char* name, const void* input, const int64_t* shape,
                                    int dimensions, ronde_dtype dtype,
                                    ronde_handle** handle) noexcept {
+  return ronde_allgather_with_async(name, input, shape, dimensions, dtype, nullptr, handle);
+}
+
+ronde_status ronde_allgather_into_with_async(const char* name, const void* input, void* output,
+                                             const int64_t* shape, int dimensions,
+                                             ronde_dtype dtype, const ronde_options* options,
+                                             ronde_handle** handle) noexcept {
   return Guard([=]() -> Status {
-    const ronde::CTensor tensor = {input, shape, dimensions, dtype};
-    RONDE_RETURN_IF_ERROR(tensor.Check());
-    return ronde::Start(name, handle, ronde::Allgather(name, tensor));
+    RONDE_RETURN_IF_ERROR(ronde::ClearHandles(handle, 1));
+    const ronde_tensor tensor = {input, output, shape, dimensions, dtype};
+    RONDE_RETURN_IF_ERROR(ronde::CheckShape(tensor));
+    RONDE_ASSIGN_OR_RETURN(const ronde::AllreduceOptions read, ronde::ReadOptions(options));
+    return ronde::Start(name, handle, ronde::AllgatherInto(name, tensor, read.process_set));
+  });
+}
+
+ronde_status ronde_allgather_into_with(const char* name, const void* input, void* output,
+                                       const int64_t* shape, int dimensions, ronde_dtype dtype,
+                                       const ronde_options* options) noexcept {
+  return Guard([=]() -> Status {
+    const ronde_tensor tensor = {input, output, shape, dimensions, dtype};
+    RONDE_RETURN_IF_ERROR(ronde::CheckShape(tensor));
+    RONDE_ASSIGN_OR_RETURN(const ronde::AllreduceOptions read, ronde::ReadOptions(options));
+    return ronde::StartAndWait(name, nullptr, ronde::AllgatherInto(name, tensor, read.process_set));
   });
 }
 
 ronde_status ronde_allgather_into_async(const char* name, const void* input, void* output,
                                         const int64_t* shape, int dimensions, ronde_dtype dtype,
                                         ronde_handle** handle) noexcept {
-  return Guard([=]() -> Status {
-    const ronde::CTensor tensor = {input, shape, dimensions, dtype};
-    RONDE_RETURN_IF_ERROR(tensor.Check());
-    return ronde::Start(name, handle, ronde::AllgatherInto(name, tensor, output));
-  });
+  return ronde_allgather_into_with_async(name, input, output, shape, dimensions, dtype, nullptr,
+                                         handle);
 }
 
 ronde_status ronde_allgather_into(const char* name, const void* input, void* output,
                                   const int64_t* shape, int dimensions,
                                   ronde_dtype dtype) noexcept {
+  return ronde_allgather_into_with(name, input, output, shape, dimensions, dtype, nullptr);
+}
+
+ronde_status ronde_reducescatter_with_async(const char* name, const void* input, void* output,
+                                            const int64_t* shape, int dimensions, ronde_dtype dtype,
+                                            const ronde_options* options,
+                                            ronde_handle** handle) noexcept {
   return Guard([=]() -> Status {
-    const ronde::CTensor tensor = {input, shape, dimensions, dtype};
-    RONDE_RETURN_IF_ERROR(tensor.Check());
-    return ronde::StartAndWait(name, nullptr, ronde::AllgatherInto(name, tensor, output));
+    RONDE_RETURN_IF_ERROR(ronde::ClearHandles(handle, 1));
+    const ronde_tensor tensor = {input, output, shape, dimensions, dtype};
+    RONDE_RETURN_IF_ERROR(ronde::CheckShape(tensor));
+    RONDE_ASSIGN_OR_RETURN(const ronde::AllreduceOptions read, ronde::ReadOptions(options));
+    return ronde::Start(name, handle, ronde::Reducescatter(name, tensor, read));
+  });
+}
+
+ronde_status ronde_reducescatter_with(const char* name, const void* input, void* output,
+                                      const int64_t* shape, int dimensions, ronde_dtype dtype,
+                                      const ronde_options* options) noexcept {
+  return Guard([=]() -> Status {
+    const ronde_tensor tensor = {input, output, shape, dimensions, dtype};
+    RONDE_RETURN_IF_ERROR(ronde::CheckShape(tensor));
+    RONDE_ASSIGN_OR_RETURN(const ronde::AllreduceOptions read, ronde::ReadOptions(options));
+    return ronde::StartAndWait(name, nullptr, ronde::Reducescatter(name, tensor, read));
   });
 }
 
@@ -99,44 +133,42 @@ ronde_status ronde_reducescatter_async(const char* name, const void* input, void
                                        const int64_t* shape, int dimensions, ronde_dtype dtype,
                                        ronde_op op, double prescale, double postscale,
                                        ronde_handle** handle) noexcept {
-  return Guard([=]() -> Status {
-    const ronde::CTensor tensor = {input, shape, dimensions, dtype};
-    RONDE_RETURN_IF_ERROR(tensor.Check());
-    return ronde::Start(
-        name, handle,
-        ronde::Reducescatter(name, tensor, output, {ronde::ToReduceOp(op), prescale, postscale}));
-  });
+  const ronde_options options = {sizeof(options), 0, op, prescale, postscale};
+  return ronde_reducescatter_with_async(name, input, output, shape, dimensions, dtype, &options,
+                                        handle);
 }
 
 ronde_status ronde_reducescatter(const char* name, const void* input, void* output,
                                  const int64_t* shape, int dimensions, ronde_dtype dtype,
                                  ronde_op op) noexcept {
+  const ronde_options options = {sizeof(options), 0, op, 1, 1};
+  return ronde_reducescatter_with(name, input, output, shape, dimensions, dtype, &options);
+}
+
+ronde_status ronde_alltoall_with_async(const char* name, const void* input, const int64_t* shape,
+                                       int dimensions, ronde_dtype dtype, const int64_t* splits,
+                                       const ronde_options* options,
+                                       ronde_handle** handle) noexcept {
   return Guard([=]() -> Status {
-    const ronde::CTensor tensor = {input, shape, dimensions, dtype};
-    RONDE_RETURN_IF_ERROR(tensor.Check());
-    return ronde::StartAndWait(name, nullptr,
-                               ronde::Reducescatter(name, tensor, output, {ronde::ToReduceOp(op)}));
+    RONDE_RETURN_IF_ERROR(ronde::ClearHandles(handle, 1));
+    const ronde_tensor tensor = {input, nullptr, shape, dimensions, dtype};
+    RONDE_RETURN_IF_ERROR(ronde::CheckShape(tensor));
+    RONDE_ASSIGN_OR_RETURN(const ronde::AllreduceOptions read, ronde::ReadOptions(options));
+    return ronde::Start(name, handle, ronde::Alltoall(name, tensor, splits, read.process_set));
   });
 }
 
-ronde_status ronde_alltoall_async(const char* name, const void* input, const int64_t* shape,
-                                  int dimensions, ronde_dtype dtype, const int64_t* splits,
-                                  ronde_handle** handle) noexcept {
+ronde_status ronde_alltoall_with(const char* name, const void* input, const int64_t* shape,
+                                 int dimensions, ronde_dtype dtype, const int64_t* splits,
+                                 void* output, size_t capacity_bytes, int64_t* rank_extents,
+                                 const ronde_options* options) noexcept {
   return Guard([=]() -> Status {
-    const ronde::CTensor tensor = {input, shape, dimensions, dtype};
-    RONDE_RETURN_IF_ERROR(tensor.Check());
-    return ronde::Start(name, handle, ronde::Alltoall(name, tensor, splits));
-  });
-}
-
-ronde_status ronde_alltoall(const char* name, const void* input, const int64_t* shape,
-                            int dimensions, ronde_dtype dtype, const int64_t* splits, void* output,
-                            size_t capacity_bytes, int64_t* rank_extents) noexcept {
-  return Guard([=]() -> Status {
-    const ronde::CTensor tensor = {input, shape, dimensions, dtype};
-    RONDE_RETURN_IF_ERROR(tensor.Check());
+    const ronde_tensor tensor = {input, nullptr, shape, dimensions, dtype};
+    RONDE_RETURN_IF_ERROR(ronde::CheckShape(tensor));
+    RONDE_ASSIGN_OR_RETURN(const ronde::AllreduceOptions read, ronde::ReadOptions(options));
     ronde_handle* started = nullptr;
-    RONDE_RETURN_IF_ERROR(ronde::Start(name, &started, ronde::Alltoall(name, tensor, splits)));
+    RONDE_RETURN_IF_ERROR(
+        ronde::Start(name, &started, ronde::Alltoall(name, tensor, splits, read.process_set)));
     const std::unique_ptr<ronde_handle> handle(started);
     RONDE_RETURN_IF_ERROR(handle->handle.Wait());
     const ronde::OperationResult& result = handle->handle.result();
@@ -145,4 +177,17 @@ ronde_status ronde_alltoall(const char* name, const void* input, const int64_t* 
     }
     return ronde::CopyGathered(result, output, capacity_bytes);
   });
+}
+
+ronde_status ronde_alltoall_async(const char* name, const void* input, const int64_t* shape,
+                                  int dimensions, ronde_dtype dtype, const int64_t* splits,
+                                  ronde_handle** handle) noexcept {
+  return ronde_alltoall_with_async(name, input, shape, dimensions, dtype, splits, nullptr, handle);
+}
+
+ronde_status ronde_alltoall(const char* name, const void* input, const int64_t* shape,
+                            int dimensions, ronde_dtype dtype, const int64_t* splits, void* output,
+                            size_t capacity_bytes, int64_t* rank_extents) noexcept {
+  return ronde_alltoall_with(name, input, shape, dimensions, dtype, splits, output, capacity_bytes,
+                             rank_extents, nullptr);
 }

@@ -77,6 +77,15 @@ ronde_status ronde_performed(ronde_handle* handle, int* performed) noexcept {
   });
 }
 
+ronde_status ronde_result_last_joined(ronde_handle* handle, int* rank) noexcept {
+  return Guard([=]() -> Status {
+    RONDE_RETURN_IF_ERROR(ronde::NeedPointer(rank, "rank"));
+    RONDE_ASSIGN_OR_RETURN(const ronde::OperationResult* result, ronde::CompletedResult(handle));
+    *rank = result->last_joined;
+    return Status::Ok();
+  });
+}
+
 ronde_status ronde_result_size(ronde_handle* handle, int* dimensions, size_t* size_bytes) noexcept {
   return Guard([=]() -> Status {
     RONDE_ASSIGN_OR_RETURN(const ronde::OperationResult* result, ronde::CompletedResult(handle));

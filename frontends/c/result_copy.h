@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "core/base/status.h"
@@ -14,7 +15,8 @@
 namespace ronde {
 
 /// Into an array of `capacity` values. Error: kInvalidArgument where it is too small.
-inline Status CopyOut(const std::vector<std::int64_t>& values, std::int64_t* output, int capacity) {
+template <typename Value>
+Status CopyOut(const std::vector<Value>& values, Value* output, int capacity) {
   RONDE_RETURN_IF_ERROR(NeedPointer(output, "output array"));
   if (capacity < 0 || static_cast<std::size_t>(capacity) < values.size()) {
     return Status::InvalidArgument(
@@ -33,6 +35,22 @@ inline Status CopyGathered(const OperationResult& result, void* output,
         StrCat("the buffer has room for ", capacity_bytes, " bytes, ", size_bytes, " are needed"));
   }
   if (size_bytes > 0) std::memcpy(output, result.gathered.data(), size_bytes);
+  return Status::Ok();
+}
+
+/// A text and a final 0, into `capacity` bytes; `needed`, unless null, is how many that takes,
+/// which is all that is done for null and 0. Error: kInvalidArgument where the buffer is too small.
+inline Status CopyText(const std::string& text, char* buffer, std::size_t capacity,
+                       std::size_t* needed) {
+  const std::size_t size_bytes = text.size() + 1;
+  if (needed != nullptr) *needed = size_bytes;
+  if (buffer == nullptr && capacity == 0) return Status::Ok();
+  RONDE_RETURN_IF_ERROR(NeedPointer(buffer, "buffer"));
+  if (capacity < size_bytes) {
+    return Status::InvalidArgument(
+        StrCat("the buffer has room for ", capacity, " bytes, ", size_bytes, " are needed"));
+  }
+  std::memcpy(buffer, text.c_str(), size_bytes);
   return Status::Ok();
 }
 

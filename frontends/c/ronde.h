@@ -10,7 +10,7 @@
  *
  * Names pair operations across ranks: every rank submits the same names, in any order. At most one
  * operation of a name is in flight on a rank. Buffers are lent until the operation has completed.
- * `count` is in elements, sizes are in bytes, times in seconds.
+ * `count` is in elements, sizes are in bytes, times in seconds. docs/c_api.md tells it at length.
  *
  * Every function is thread-safe, throws nothing, and returns a ronde_status unless said otherwise;
  * after a failure, ronde_last_error() has the text. Started bare, without an MPI launcher, a
@@ -30,7 +30,6 @@ extern "C" {
 #endif
 
 /* ---- Types. The values are part of the ABI. ------------------------------------------------- */
-
 typedef enum ronde_status {
   RONDE_OK = 0,
   RONDE_INVALID_ARGUMENT = 1, /* the caller's input is wrong, or ronde_init is missing */
@@ -43,7 +42,7 @@ typedef enum ronde_status {
   RONDE_INTERNAL = 8          /* a defect in Ronde, or out of memory */
 } ronde_status;
 
-/* Fixed-width integers rather than enums: any value may be passed, unknown ones are refused. */
+/* Any value may be passed; unknown ones are refused. */
 typedef int32_t ronde_dtype;
 enum {
   RONDE_FLOAT16 = 0,
@@ -68,8 +67,7 @@ enum {
   RONDE_ADASUM = 5
 };
 
-/* One submitted operation. Release every handle once; an operation goes on without its handle, so
- * keep the buffers until it has completed. */
+/* One submitted operation. Release each once; an operation goes on without its handle. */
 typedef struct ronde_handle ronde_handle;
 
 /* When a model average is due: after every step with step > origin and
@@ -82,9 +80,42 @@ typedef struct ronde_average_schedule {
 /* Called once with the final status; `message` is valid during the call, "" when all is well. */
 typedef void (*ronde_callback)(void* context, ronde_status status, const char* message);
 
-/* ---- Life ----------------------------------------------------------------------------------- */
+/* Begin with RONDE_OPTIONS_INIT: the size tells Ronde which fields the program knows, so that later
+ * versions can add some. An operation ignores the fields that it has no use for. */
+typedef struct ronde_options {
+  size_t struct_size;  /* sizeof(ronde_options) */
+  int32_t process_set; /* of ronde_process_set_add or --process-sets; 0 is all ranks */
+  ronde_op op;         /* allreduce, reducescatter */
+  double prescale;     /* the same */
+  double postscale;    /* the same */
+} ronde_options;
+#define RONDE_OPTIONS_INIT \
+  { sizeof(ronde_options), 0, RONDE_AVERAGE, 1.0, 1.0 }
 
-/* Joins the job; collective. Settings come from RONDE_... variables (`ronde-info` lists them).
+/* One member of a group. Its layout is fixed: arrays are made of it. */
+typedef struct ronde_tensor {
+  const void* input;
+  void* output;         /* may be input where the operation allows it */
+  const int64_t* shape; /* of the input; NULL for a scalar */
+  int32_t dimensions;
+  ronde_dtype dtype;
+} ronde_tensor;
+
+/* What this rank has done since ronde_init. Begin with RONDE_COUNTERS_INIT. */
+typedef struct ronde_counters {
+  size_t struct_size; /* sizeof(ronde_counters); no more than that is written */
+  uint64_t operations;
+  uint64_t payload_bytes;     /* handed to data collectives */
+  uint64_t bytes_on_wire;     /* sent to peers, through shared memory or network */
+  uint64_t bytes_packed;      /* copied in order to travel together */
+  double seconds_outstanding; /* at least one operation pending */
+  double seconds_executing;   /* moving data */
+} ronde_counters;
+#define RONDE_COUNTERS_INIT \
+  { sizeof(ronde_counters), 0, 0, 0, 0, 0.0, 0.0 }
+
+/* ---- Life ----------------------------------------------------------------------------------- */
+/* Joins the job; collective. Settings come from ronde_set and RONDE_... variables.
  * May be called again after ronde_shutdown.
  * Errors: INVALID_ARGUMENT (initialised already, a bad setting, ranks with different settings),
  * UNAVAILABLE (started by an MPI launcher, but built without MPI). */
@@ -93,25 +124,19 @@ ronde_status ronde_init(void) RONDE_NOEXCEPT;
 /* Completes what is pending and leaves the job; collective, never hangs. Without ronde_init: OK.
  * Returns the job's failure, if any. MPI stays up until the process exits. */
 ronde_status ronde_shutdown(void) RONDE_NOEXCEPT;
-
 /* 1 between ronde_init and ronde_shutdown, else 0. */
 int ronde_initialized(void) RONDE_NOEXCEPT;
-
 /* "0.1.0"; static storage. */
 const char* ronde_version(void) RONDE_NOEXCEPT;
-
 /* Ends the job on all ranks: their operations end with RONDE_ABORTED and "rank N: `message`". */
 ronde_status ronde_abort(const char* message) RONDE_NOEXCEPT;
-
 /* OK while the job is well, else its first failure. */
 ronde_status ronde_job_status(void) RONDE_NOEXCEPT;
-
 /* The text of the last failure on the calling thread, "" if there was none; valid until the
  * thread's next failure. */
 const char* ronde_last_error(void) RONDE_NOEXCEPT;
 
 /* ---- Who am I? All return -1 without ronde_init. -------------------------------------------- */
-
 int ronde_rank(void) RONDE_NOEXCEPT;
 int ronde_size(void) RONDE_NOEXCEPT;
 int ronde_local_rank(void) RONDE_NOEXCEPT; /* among the ranks of this host */
@@ -119,8 +144,22 @@ int ronde_local_size(void) RONDE_NOEXCEPT;
 int ronde_cross_rank(void) RONDE_NOEXCEPT; /* among the ranks with this local rank on all hosts */
 int ronde_cross_size(void) RONDE_NOEXCEPT;
 
-/* ---- Registered memory ---------------------------------------------------------------------- */
+/* ---- Settings -------------------------------------------------------------------------------
+ * `name` is that of the flag or of the environment variable: "--timeout-s", "timeout-s" and
+ * "RONDE_TIMEOUT_S" are one setting; `ronde-info` lists them all. */
 
+/* For every later ronde_init, whatever the environment says; NULL undoes it. ronde_init compares
+ * those that must be equal on all ranks. Errors: INVALID_ARGUMENT naming the setting and what it
+ * accepts, or between ronde_init and ronde_shutdown. */
+ronde_status ronde_set(const char* name, const char* value) RONDE_NOEXCEPT;
+
+/* The value in force, or before ronde_init the one that it would use, into `capacity` bytes with
+ * the final 0. *needed, which may be NULL, is how many that takes; with buffer NULL and capacity 0
+ * that is all. Error: INVALID_ARGUMENT (no such setting, or too little room). */
+ronde_status ronde_get(const char* name, char* buffer, size_t capacity,
+                       size_t* needed) RONDE_NOEXCEPT;
+
+/* ---- Registered memory ---------------------------------------------------------------------- */
 /* Collective, with the same size on all ranks: zeroed memory that the operations below reach on
  * every rank of a host, so that they copy nothing in or out. Buffers gain from it where they lie at
  * the same place of it on all ranks; others are ordinary memory. It lives until ronde_free or
@@ -206,8 +245,109 @@ ronde_status ronde_average_model(const char* name, void* parameters, int64_t cou
                                  ronde_dtype dtype, ronde_average_schedule schedule, int64_t step,
                                  int* performed) RONDE_NOEXCEPT;
 
-/* ---- Handles -------------------------------------------------------------------------------- */
+/* ---- The same with options ------------------------------------------------------------------
+ * NULL is RONDE_OPTIONS_INIT. Only the ranks of a process set submit to it; roots, splits, rows of
+ * results and what an average divides by count its ranks. Besides the errors above:
+ * INVALID_ARGUMENT (no such set, or this rank is not in it; options without a size), UNAVAILABLE
+ * (options that only a later version knows). */
 
+ronde_status ronde_allreduce_with_async(const char* name, const void* input, void* output,
+                                        int64_t count, ronde_dtype dtype,
+                                        const ronde_options* options,
+                                        ronde_handle** handle) RONDE_NOEXCEPT;
+ronde_status ronde_allreduce_with(const char* name, const void* input, void* output, int64_t count,
+                                  ronde_dtype dtype, const ronde_options* options) RONDE_NOEXCEPT;
+ronde_status ronde_broadcast_with_async(const char* name, void* inout, int64_t count,
+                                        ronde_dtype dtype, int root, const ronde_options* options,
+                                        ronde_handle** handle) RONDE_NOEXCEPT;
+ronde_status ronde_broadcast_with(const char* name, void* inout, int64_t count, ronde_dtype dtype,
+                                  int root, const ronde_options* options) RONDE_NOEXCEPT;
+ronde_status ronde_allgather_with_async(const char* name, const void* input, const int64_t* shape,
+                                        int dimensions, ronde_dtype dtype,
+                                        const ronde_options* options,
+                                        ronde_handle** handle) RONDE_NOEXCEPT;
+ronde_status ronde_allgather_into_with_async(const char* name, const void* input, void* output,
+                                             const int64_t* shape, int dimensions,
+                                             ronde_dtype dtype, const ronde_options* options,
+                                             ronde_handle** handle) RONDE_NOEXCEPT;
+ronde_status ronde_allgather_into_with(const char* name, const void* input, void* output,
+                                       const int64_t* shape, int dimensions, ronde_dtype dtype,
+                                       const ronde_options* options) RONDE_NOEXCEPT;
+ronde_status ronde_reducescatter_with_async(const char* name, const void* input, void* output,
+                                            const int64_t* shape, int dimensions, ronde_dtype dtype,
+                                            const ronde_options* options,
+                                            ronde_handle** handle) RONDE_NOEXCEPT;
+ronde_status ronde_reducescatter_with(const char* name, const void* input, void* output,
+                                      const int64_t* shape, int dimensions, ronde_dtype dtype,
+                                      const ronde_options* options) RONDE_NOEXCEPT;
+ronde_status ronde_alltoall_with_async(const char* name, const void* input, const int64_t* shape,
+                                       int dimensions, ronde_dtype dtype, const int64_t* splits,
+                                       const ronde_options* options,
+                                       ronde_handle** handle) RONDE_NOEXCEPT;
+ronde_status ronde_alltoall_with(const char* name, const void* input, const int64_t* shape,
+                                 int dimensions, ronde_dtype dtype, const int64_t* splits,
+                                 void* output, size_t capacity_bytes, int64_t* rank_extents,
+                                 const ronde_options* options) RONDE_NOEXCEPT;
+ronde_status ronde_barrier_with_async(const char* name, const ronde_options* options,
+                                      ronde_handle** handle) RONDE_NOEXCEPT;
+ronde_status ronde_barrier_with(const ronde_options* options) RONDE_NOEXCEPT;
+ronde_status ronde_average_model_with_async(const char* name, void* parameters, int64_t count,
+                                            ronde_dtype dtype, ronde_average_schedule schedule,
+                                            int64_t step, const ronde_options* options,
+                                            ronde_handle** handle) RONDE_NOEXCEPT;
+ronde_status ronde_average_model_with(const char* name, void* parameters, int64_t count,
+                                      ronde_dtype dtype, ronde_average_schedule schedule,
+                                      int64_t step, int* performed,
+                                      const ronde_options* options) RONDE_NOEXCEPT;
+
+/* ---- Groups ---------------------------------------------------------------------------------
+ * `count` >= 1 operations, all or nothing: none runs before all of them can on all ranks, and they
+ * fail together. Members agree on all ranks in number and order; they may differ in dtype. */
+
+/* One handle for the whole group, which travels as one tensor: cheap for many small ones. */
+ronde_status ronde_grouped_allreduce_async(const char* name, const ronde_tensor* tensors, int count,
+                                           const ronde_options* options,
+                                           ronde_handle** handle) RONDE_NOEXCEPT;
+ronde_status ronde_grouped_allreduce(const char* name, const ronde_tensor* tensors, int count,
+                                     const ronde_options* options) RONDE_NOEXCEPT;
+
+/* Into handles[count], one for each member; all NULL where the call fails. Outputs are not used. */
+ronde_status ronde_grouped_allgather_async(const char* name, const ronde_tensor* tensors, int count,
+                                           const ronde_options* options,
+                                           ronde_handle** handles) RONDE_NOEXCEPT;
+/* The same into the tensors' outputs, as ronde_allgather_into. */
+ronde_status ronde_grouped_allgather_into_async(const char* name, const ronde_tensor* tensors,
+                                                int count, const ronde_options* options,
+                                                ronde_handle** handles) RONDE_NOEXCEPT;
+ronde_status ronde_grouped_allgather_into(const char* name, const ronde_tensor* tensors, int count,
+                                          const ronde_options* options) RONDE_NOEXCEPT;
+ronde_status ronde_grouped_reducescatter_async(const char* name, const ronde_tensor* tensors,
+                                               int count, const ronde_options* options,
+                                               ronde_handle** handles) RONDE_NOEXCEPT;
+ronde_status ronde_grouped_reducescatter(const char* name, const ronde_tensor* tensors, int count,
+                                         const ronde_options* options) RONDE_NOEXCEPT;
+
+/* ---- Process sets, and ranks that end earlier ----------------------------------------------- */
+/* Collective over all ranks, with equal arguments and in the same order: a new set of these world
+ * ranks, which ascend. Its number is the same on all ranks and never used twice. Errors, on all
+ * ranks: INVALID_ARGUMENT (no ranks, one that does not exist, wrong order), MISMATCH. */
+ronde_status ronde_process_set_add(const int* ranks, int count, int* process_set) RONDE_NOEXCEPT;
+/* Collective over all ranks. Errors, on all of them: INVALID_ARGUMENT (no such set, 0), MISMATCH.
+ */
+ronde_status ronde_process_set_remove(int process_set) RONDE_NOEXCEPT;
+/* Its world ranks, into `capacity` >= ronde_process_set_size(). */
+ronde_status ronde_process_set_ranks(int process_set, int* ranks, int capacity) RONDE_NOEXCEPT;
+int ronde_process_set_size(int process_set) RONDE_NOEXCEPT; /* -1 where there is no such set */
+int ronde_process_set_rank(int process_set) RONDE_NOEXCEPT; /* -1 where this rank is not in it */
+
+/* This rank has no more data. Completes when all ranks have joined; until then it submits nothing,
+ * and counts as zeros (allreduce by sum or average, reducescatter) or no rows (allgather) in what
+ * the others do. What cannot do without it is INVALID_ARGUMENT on the ranks that ask. */
+ronde_status ronde_join_async(ronde_handle** handle) RONDE_NOEXCEPT;
+/* Waits for that; *last_rank, which may be NULL, is the rank that joined last. */
+ronde_status ronde_join(int* last_rank) RONDE_NOEXCEPT;
+
+/* ---- Handles -------------------------------------------------------------------------------- */
 /* Blocks until the operation has completed; returns its status, also when called again. */
 ronde_status ronde_wait(ronde_handle* handle) RONDE_NOEXCEPT;
 /* The same; TIMEOUT after `timeout_s` seconds, while the operation goes on. */
@@ -218,8 +358,7 @@ ronde_status ronde_poll(ronde_handle* handle, int* completed) RONDE_NOEXCEPT;
  * block; it may submit operations. */
 ronde_status ronde_on_complete(ronde_handle* handle, ronde_callback callback,
                                void* context) RONDE_NOEXCEPT;
-/* NULL is allowed. */
-void ronde_release(ronde_handle* handle) RONDE_NOEXCEPT;
+void ronde_release(ronde_handle* handle) RONDE_NOEXCEPT; /* NULL is allowed */
 
 /* What completed operations delivered. Errors: INVALID_ARGUMENT before completion, or when a
  * caller's array is too small; the operation's own status when it failed. */
@@ -238,6 +377,21 @@ ronde_status ronde_result_rank_extents(ronde_handle* handle, int64_t* extents,
 /* Copies the gathered tensor out. */
 ronde_status ronde_result_copy(ronde_handle* handle, void* output,
                                size_t capacity_bytes) RONDE_NOEXCEPT;
+
+/* Join: the rank that came last. */
+ronde_status ronde_result_last_joined(ronde_handle* handle, int* rank) RONDE_NOEXCEPT;
+
+/* ---- Observation ---------------------------------------------------------------------------- */
+/* A Chrome trace (Perfetto) of this rank's operations from now on, until ronde_timeline_stop: into
+ * `path`, rank N > 0 with .rankN before its extension. `mark_cycles` also marks each list of agreed
+ * operations. Error: INVALID_ARGUMENT (the file cannot be written, or one is being written). */
+ronde_status ronde_timeline_start(const char* path, int mark_cycles) RONDE_NOEXCEPT;
+ronde_status ronde_timeline_stop(void) RONDE_NOEXCEPT;
+
+/* Counters and histograms as Prometheus text; the arguments are as those of ronde_get. The text may
+ * grow from one call to the next. */
+ronde_status ronde_metrics_text(char* buffer, size_t capacity, size_t* needed) RONDE_NOEXCEPT;
+ronde_status ronde_read_counters(ronde_counters* counters) RONDE_NOEXCEPT;
 
 #ifdef __cplusplus
 } /* extern "C" */

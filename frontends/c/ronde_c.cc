@@ -6,6 +6,7 @@
 #include "core/base/program.h"
 #include "frontends/c/guard.h"
 #include "frontends/c/ronde.h"
+#include "frontends/c/start.h"
 #include "frontends/session/session_slot.h"
 
 namespace ronde {
@@ -24,16 +25,6 @@ static_assert(RONDE_UINT8 == static_cast<int>(DataType::kUInt8));
 static_assert(RONDE_PRODUCT == static_cast<int>(ReduceOp::kProduct));
 static_assert(RONDE_ADASUM == static_cast<int>(ReduceOp::kAdasum));
 
-template <typename Query>
-int AskSession(const Query& query) noexcept {
-  try {
-    const Result<std::shared_ptr<Session>> session = CurrentSession();
-    return session.ok() ? query(*session.value()) : -1;
-  } catch (...) {
-    return -1;
-  }
-}
-
 }  // namespace
 }  // namespace ronde
 
@@ -43,7 +34,7 @@ using ronde::Status;
 
 ronde_status ronde_init(void) noexcept {
   return Guard([]() -> Status {
-    RONDE_ASSIGN_OR_RETURN(const ronde::Config config, ronde::Config::FromEnvironment());
+    RONDE_ASSIGN_OR_RETURN(const ronde::Config config, ronde::PresetConfig());
     return ronde::InitSession(config);
   });
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "core/base/types.h"
 #include "frontends/c/guard.h"
@@ -17,11 +18,28 @@ inline ReduceOp ToReduceOp(ronde_op op) {
   return static_cast<ReduceOp>(op >= 0 && op < kReduceOpCount ? op : 255);
 }
 
+/// What `query(session)` says, -1 without a session.
+template <typename Query>
+int AskSession(const Query& query) noexcept {
+  try {
+    const Result<std::shared_ptr<Session>> session = CurrentSession();
+    return session.ok() ? query(*session.value()) : -1;
+  } catch (...) {
+    return -1;
+  }
+}
+
+/// What a caller finds in `handles[count]` unless all goes well.
+inline Status ClearHandles(ronde_handle** handles, int count) {
+  RONDE_RETURN_IF_ERROR(NeedPointer(handles, count == 1 ? "handle" : "handles"));
+  for (int i = 0; i < count; ++i) handles[i] = nullptr;
+  return Status::Ok();
+}
+
 /// Submits through `submit(session)` and hands the handle out.
 template <typename Submit>
 Status Start(const char* name, ronde_handle** handle, const Submit& submit) {
-  RONDE_RETURN_IF_ERROR(NeedPointer(handle, "handle"));
-  *handle = nullptr;
+  RONDE_RETURN_IF_ERROR(ClearHandles(handle, 1));
   RONDE_RETURN_IF_ERROR(NeedPointer(name, "name"));
   RONDE_ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, CurrentSession());
   auto started = std::make_unique<ronde_handle>();

@@ -1,22 +1,12 @@
 /* The C API from a C99 program: bare, or on any number of ranks. Exit code 0 when all holds. */
+#include "tests/frontends/c/c_api_test.h"
+
 #include <math.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontends/c/ronde.h"
-
-static int failures = 0;
-
-#define CHECK(condition)                                                                    \
-  do {                                                                                      \
-    if (!(condition)) {                                                                     \
-      fprintf(stderr, "rank %d, line %d: %s does not hold; last error: %s\n", ronde_rank(), \
-              __LINE__, #condition, ronde_last_error());                                    \
-      ++failures;                                                                           \
-    }                                                                                       \
-  } while (0)
+int failures = 0;
 
 static void TestBeforeInit(void) {
   float value = 0;
@@ -24,12 +14,16 @@ static void TestBeforeInit(void) {
   CHECK(strcmp(ronde_version(), "") != 0);
   CHECK(ronde_initialized() == 0);
   CHECK(ronde_rank() == -1 && ronde_size() == -1 && ronde_local_rank() == -1);
+  CHECK(ronde_local_size() == -1 && ronde_cross_rank() == -1 && ronde_cross_size() == -1);
   CHECK(ronde_allreduce("x", &value, &value, 1, RONDE_FLOAT32, RONDE_SUM) ==
         RONDE_INVALID_ARGUMENT);
   CHECK(strstr(ronde_last_error(), "not initialised") != NULL);
   CHECK(ronde_barrier_async("x", &handle) == RONDE_INVALID_ARGUMENT && handle == NULL);
   CHECK(ronde_allocate(1, (void**)&handle) == RONDE_INVALID_ARGUMENT && handle == NULL);
   CHECK(ronde_abort("x") == RONDE_INVALID_ARGUMENT);
+  CHECK(ronde_process_set_size(0) == -1 && ronde_process_set_rank(0) == -1);
+  CHECK(ronde_join(NULL) == RONDE_INVALID_ARGUMENT);
+  CHECK(ronde_metrics_text(NULL, 0, NULL) == RONDE_INVALID_ARGUMENT);
   CHECK(ronde_shutdown() == RONDE_OK);
 }
 
@@ -96,8 +90,12 @@ static void TestAsync(void) {
 
 static void TestBroadcast(void) {
   int64_t value = ronde_rank() + 5;
+  ronde_handle* handle = NULL;
   CHECK(ronde_broadcast("b", &value, 1, RONDE_INT64, ronde_size() - 1) == RONDE_OK);
   CHECK(value == ronde_size() - 1 + 5);
+  value = ronde_rank() + 5;
+  CHECK(ronde_broadcast_async("b", &value, 1, RONDE_INT64, 0, &handle) == RONDE_OK);
+  CHECK(Finish(handle) == RONDE_OK && value == 5);
   CHECK(ronde_broadcast("b", &value, 1, RONDE_INT64, ronde_size()) == RONDE_INVALID_ARGUMENT);
   CHECK(strstr(ronde_last_error(), "root") != NULL);
 }
@@ -146,6 +144,7 @@ static void TestAllgatherInto(void) {
   const size_t own = 200;
   const size_t all = own * (size_t)size;
   void* memory = NULL;
+  ronde_handle* handle = NULL;
   float* output;
   float* mine;
   size_t i;
@@ -157,6 +156,9 @@ static void TestAllgatherInto(void) {
   for (i = 0; i < own; ++i) mine[i] = (float)ronde_rank();
   CHECK(ronde_allgather_into("into", mine, output, shape, 2, RONDE_FLOAT32) == RONDE_OK);
   for (i = 0; i < all; ++i) CHECK(output[i] == (float)(i / own));
+  CHECK(ronde_allgather_into_async("into", mine, output, shape, 2, RONDE_FLOAT32, &handle) ==
+        RONDE_OK);
+  CHECK(Finish(handle) == RONDE_OK && output[all - 1] == (float)(size - 1));
   CHECK(ronde_allreduce("registered", output, output, (int64_t)all, RONDE_FLOAT32, RONDE_SUM) ==
         RONDE_OK);
   for (i = 0; i < all; ++i) CHECK(output[i] == (float)size * (float)(i / own));
@@ -307,6 +309,7 @@ static void TestErrorsLeaveTheJobRunning(void) {
 int main(void) {
   int round;
   TestBeforeInit();
+  TestSettingsBeforeInit();
   for (round = 0; round < 2; ++round) {
     if (ronde_init() != RONDE_OK) {
       fprintf(stderr, "ronde_init: %s\n", ronde_last_error());
@@ -322,6 +325,12 @@ int main(void) {
     TestAlltoall();
     TestModelAverage();
     TestErrorsLeaveTheJobRunning();
+    TestSettings();
+    TestOptions();
+    TestProcessSets();
+    TestGroups();
+    TestJoin();
+    TestObservation();
     CHECK(ronde_shutdown() == RONDE_OK);
     CHECK(ronde_initialized() == 0);
   }
