@@ -1,14 +1,11 @@
 #include "bench/collectives/calibrate.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -301,28 +298,6 @@ class Calibration {
   Memory registered_;
 };
 
-std::string Today() {
-  const std::time_t now = std::time(nullptr);
-  std::tm local{};
-  localtime_r(&now, &local);
-  std::array<char, 32> text{};
-  std::strftime(text.data(), text.size(), "%Y-%m-%d", &local);
-  return text.data();
-}
-
-// What `path` holds already, if that is of this machine.
-Result<TuningFile> FileToExtend(const std::string& path, const std::string& machine) {
-  TuningFile fresh;
-  fresh.machine = machine;
-  if (access(path.c_str(), F_OK) != 0) return fresh;
-  Result<TuningFile> old = ReadTuningFile(path);
-  if (!old.ok()) {
-    return Status::InvalidArgument(StrCat("--calibrate will not overwrite what it cannot read: ",
-                                          old.status().message(), "; choose another name"));
-  }
-  return old.value().machine == machine ? std::move(old).value() : fresh;
-}
-
 }  // namespace
 
 Status Calibrate(DirectRunner& direct, const Config& config, const std::string& path,
@@ -336,14 +311,17 @@ Status Calibrate(DirectRunner& direct, const Config& config, const std::string& 
   const auto open = [&]() -> Status {
     if (direct.rank() != 0) return Status::Ok();
     RONDE_ASSIGN_OR_RETURN(const Topology topology, TopologyFor(config));
-    RONDE_ASSIGN_OR_RETURN(file, FileToExtend(path, MachineKey(topology)));
+    RONDE_ASSIGN_OR_RETURN(file, TuningFileToExtend(path, MachineKey(topology), "--calibrate"));
     return WriteTuningFile(file, path);
   };
   RONDE_RETURN_IF_ERROR(direct.Agree(open()));
   Calibration calibration(direct, effort);
   RONDE_RETURN_IF_ERROR(direct.Agree(calibration.Prepare()));
   RONDE_ASSIGN_OR_RETURN(Tuning tuning, calibration.Measure());
-  tuning.date = Today();
+  tuning.date = TuningDate();
+  // Settings that an autotuner has found stay.
+  const Tuning* const old = file.Find(tuning.ranks, tuning.hosts);
+  if (old != nullptr) tuning.settings = old->settings;
   file.Put(std::move(tuning));
   const Status written = direct.rank() == 0 ? WriteTuningFile(file, path) : Status::Ok();
   if (direct.rank() == 0 && written.ok()) {

@@ -22,7 +22,9 @@ class EngineRunner final : public CollectiveRunner {
     return call.collective != Collective::kSendrecv;
   }
   Status Begin() override;
+  /// From the call to the completion of its handle: nothing is pipelined.
   Status Run(const CollectiveCall& call) override;
+  [[nodiscard]] bool SamplesEachCall() const override { return true; }
   Status Barrier() override { return session_->BarrierAsync().Wait(); }
   void End() override { session_.reset(); }
   [[nodiscard]] std::string AlgorithmFor(const CollectiveCall&) override { return "engine"; }

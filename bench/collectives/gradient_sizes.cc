@@ -3,6 +3,7 @@
 #include <array>
 #include <fstream>
 
+#include "core/base/config.h"
 #include "core/base/strcat.h"
 
 namespace ronde::bench {
@@ -55,14 +56,26 @@ std::vector<std::int64_t> CountsOf(const ResNet& model) {
   return list.counts;
 }
 
+// "64x256K": 64 tensors of 256 Ki elements. Nothing where it does not have that form.
+std::vector<std::int64_t> EqualCounts(const std::string& text) {
+  constexpr std::int64_t kMostTensors = 1 << 20;
+  const std::size_t cross = text.find('x');
+  if (cross == std::string::npos) return {};
+  const auto tensors = ParseBytes(text.substr(0, cross));
+  const auto elements = ParseBytes(text.substr(cross + 1));
+  if (!tensors.ok() || !elements.ok()) return {};
+  if (tensors.value() < 1 || tensors.value() > kMostTensors || elements.value() < 1) return {};
+  return std::vector<std::int64_t>(static_cast<std::size_t>(tensors.value()), elements.value());
+}
+
 Result<std::vector<std::int64_t>> ReadCounts(const std::string& path) {
   std::ifstream file(path);
   if (!file) {
     std::string known;
     for (const std::string_view name : GradientModels()) known += StrCat(name, ", ");
-    return Status::InvalidArgument(StrCat("--model: '", path,
-                                          "' is neither a model nor a readable file; use ", known,
-                                          "or a file with the number of elements of each tensor"));
+    return Status::InvalidArgument(
+        StrCat("--model: '", path, "' is neither a model nor a readable file; use ", known,
+               "TENSORSxELEMENTS or a file with the number of elements of each tensor"));
   }
   std::vector<std::int64_t> counts;
   for (std::int64_t count = 0; file >> count && count > 0;) counts.push_back(count);
@@ -86,6 +99,8 @@ Result<std::vector<std::int64_t>> GradientCounts(const std::string& model_or_fil
   for (const ResNet& model : kResNets) {
     if (model.name == model_or_file) return CountsOf(model);
   }
+  std::vector<std::int64_t> equal = EqualCounts(model_or_file);
+  if (!equal.empty()) return equal;
   return ReadCounts(model_or_file);
 }
 

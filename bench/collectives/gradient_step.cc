@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "bench/engine/wait_for_all.h"
 #include "collectives/reduce_kernels.h"
 #include "core/base/strcat.h"
 
@@ -80,12 +81,7 @@ Status EngineStep::Run() {
             ? session_->AllreduceAsync(operation.name, views[0], views[0], reduction)
             : session_->GroupedAllreduceAsync(operation.name, views, views, reduction));
   }
-  Status first;
-  for (const Handle& handle : handles_) {
-    const Status status = handle.Wait();
-    if (first.ok()) first = status;
-  }
-  return first;
+  return WaitForAll(handles_);
 }
 
 void EngineStep::End() {

@@ -20,6 +20,8 @@ class GradientStep {
   virtual ~GradientStep() = default;
   /// Collective. Between Begin and End it alone communicates; see CollectiveRunner.
   virtual Status Begin() = 0;
+  /// Untimed, before each Run.
+  virtual Status Prepare() { return Status::Ok(); }
   /// Collective, blocking: all gradients, in place.
   virtual Status Run() = 0;
   /// Collective.

@@ -1,16 +1,23 @@
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 
 #include "bench/collectives/calibrate.h"
 #include "bench/collectives/direct_runner.h"
 #include "bench/collectives/gradient_benchmark.h"
+#include "bench/collectives/gradient_negotiation.h"
+#include "bench/collectives/gradient_negotiation_report.h"
 #include "bench/collectives/gradient_report.h"
 #include "bench/collectives/options.h"
 #include "bench/collectives/report.h"
 #include "bench/collectives/sweep.h"
+#include "bench/engine/idle_benchmark.h"
+#include "bench/engine/negotiate_benchmark.h"
+#include "bench/engine/negotiate_report.h"
 #include "core/base/log.h"
 #include "core/base/program.h"
 #include "core/base/strcat.h"
+#include "core/comm/transport_table.h"
 
 namespace ronde::bench {
 namespace {
@@ -31,7 +38,14 @@ class Output {
             StrCat("--json: cannot write '", *options_.json, "'; does its folder exist?"));
       }
     }
-    if (table_ && !options_.gradients) Print(TableHeading(options_, ranks));
+    if (!table_ || options_.gradients) return Status::Ok();
+    if (options_.negotiate) {
+      Print(NegotiateHeading(*options_.negotiate, ranks));
+    } else if (options_.idle) {
+      Print(IdleHeading(*options_.idle, ranks));
+    } else {
+      Print(TableHeading(options_, ranks));
+    }
     return Status::Ok();
   }
 
@@ -47,8 +61,26 @@ class Output {
     for (const std::string& line : GradientJson(table)) WriteJson(line);
   }
 
+  void Write(const NegotiationTable& table) {
+    wrong_gradients_ += WrongElements(table);
+    if (table_) Print(NegotiationText(table, options_));
+    for (const std::string& line : NegotiationJson(table)) WriteJson(line);
+  }
+
+  void Write(const NegotiateRow& row) {
+    most_ranks_ = std::max(most_ranks_, row.ranks);
+    if (table_) Print(NegotiateLine(row));
+    for (const std::string& line : NegotiateJson(row)) WriteJson(line);
+  }
+
+  void Write(const IdleRow& row) {
+    if (table_) Print(IdleLine(row));
+    WriteJson(IdleJson(row));
+  }
+
   void Close() {
-    if (table_ && !options_.gradients) Print(footer_.Text());
+    if (!table_ || options_.gradients || options_.idle) return;
+    Print(options_.negotiate ? NegotiateFootnote(most_ranks_) : footer_.Text());
   }
 
   [[nodiscard]] std::int64_t wrong() const { return footer_.wrong() + wrong_gradients_; }
@@ -70,9 +102,31 @@ class Output {
   std::ofstream file_;
   Footer footer_;
   std::int64_t wrong_gradients_ = 0;
+  int most_ranks_ = 1;
 };
 
-Result<std::int64_t> RunSweep(const BenchOptions& options, const Config& config) {
+Status Negotiate(const NegotiateOptions& options, const Config& config, DirectRunner& direct,
+                 const NegotiateSink& write) {
+  if (direct.size() == 1) return NegotiateInProcess(options, config, write);
+  if (options.ranks_given) {
+    return Status::InvalidArgument(StrCat("--ranks: ronderun has started ", direct.size(),
+                                          " ranks, which are measured; leave it out"));
+  }
+  return NegotiateLaunched(options, config, direct, &CreateLaunchedWorld, write);
+}
+
+template <typename Write>
+Status Measure(const BenchOptions& options, const Config& config, DirectRunner& direct,
+               const Write& write) {
+  if (options.negotiate) return Negotiate(*options.negotiate, config, direct, write);
+  if (options.idle) return MeasureIdle(*options.idle, config, direct, &Session::Create, write);
+  if (!options.gradients) return Sweep(options, config, direct, write);
+  return options.gradients->negotiation
+             ? MeasureNegotiation(options, config, direct, &Session::Create, write)
+             : MeasureGradients(options, config, direct, &Session::Create, write);
+}
+
+Result<std::int64_t> RunBenchmark(const BenchOptions& options, const Config& config) {
   RONDE_ASSIGN_OR_RETURN(const auto direct, DirectRunner::Create(config));
   if (options.calibrate) {
     RONDE_RETURN_IF_ERROR(Calibrate(*direct, config, *options.calibrate));
@@ -81,9 +135,7 @@ Result<std::int64_t> RunSweep(const BenchOptions& options, const Config& config)
   Output output(options);
   RONDE_RETURN_IF_ERROR(direct->Agree(output.Open(direct->rank(), direct->size())));
   const auto write = [&output](const auto& result) { output.Write(result); };
-  RONDE_RETURN_IF_ERROR(options.gradients
-                            ? MeasureGradients(options, config, *direct, &Session::Create, write)
-                            : Sweep(options, config, *direct, write));
+  RONDE_RETURN_IF_ERROR(Measure(options, config, *direct, write));
   output.Close();
   return output.wrong();
 }
@@ -95,7 +147,7 @@ int Main(int argc, char** argv) {
   if (parsed.exit_code) return *parsed.exit_code;
   SetLogLevel(ParseLogLevel(config.value().GetText(Setting::kLogLevel)).value());
 
-  const Result<std::int64_t> wrong = RunSweep(parsed.options, config.value());
+  const Result<std::int64_t> wrong = RunBenchmark(parsed.options, config.value());
   if (!wrong.ok()) return ReportBadInput("ronde-bench", wrong.status());
   if (wrong.value() != 0) {
     return ReportBadInput("ronde-bench",

@@ -52,7 +52,7 @@ int CallsPerSample(std::int64_t size_bytes, const TimingRules& rules) {
 Status TimeCalls(CollectiveRunner& runner, const CollectiveCall& call, const TimingRules& rules,
                  int samples, std::vector<double>& into) {
   const SteadyClock clock;
-  const int calls = CallsPerSample(call.layout.size_bytes, rules);
+  const int calls = runner.SamplesEachCall() ? 1 : CallsPerSample(call.layout.size_bytes, rules);
   for (int sample = 0; sample < samples; ++sample) {
     if (rules.cold) RONDE_RETURN_IF_ERROR(MakeCold(runner, call));
     const std::int64_t start_ns = clock.NowNs();

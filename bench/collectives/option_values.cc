@@ -140,10 +140,11 @@ Status ParsePeers(const RawOptions& raw, BenchOptions& options) {
 Status ParseFile(const char* flag, const std::optional<std::string>& raw,
                  std::optional<std::string>& file) {
   file = raw;
-  if (raw && (ParseCollective(*raw) || *raw == kGradients)) {
+  const bool in_place_of_one = raw && (*raw == kGradients || *raw == kNegotiate || *raw == kIdle);
+  if (raw && (ParseCollective(*raw) || in_place_of_one)) {
     return Status::InvalidArgument(StrCat(flag, ": '", *raw,
-                                          "' is a collective, not a file; write `ronde-bench ",
-                                          *raw, " ", flag, "`"));
+                                          "' is a benchmark, not a file; write `ronde-bench ", *raw,
+                                          " ", flag, "`"));
   }
   return Status::Ok();
 }
@@ -152,6 +153,7 @@ Status ParseGradients(const RawOptions& raw, BenchOptions& options) {
   if (raw.collective != kGradients) return Status::Ok();
   GradientOptions& gradients = options.gradients.emplace();
   gradients.model = raw.model;
+  gradients.negotiation = raw.negotiation;
   RONDE_RETURN_IF_ERROR(
       ParseSize("--bucket-size-bytes", raw.bucket_size_bytes, gradients.bucket_size_bytes));
   if (gradients.bucket_size_bytes < 1) {
@@ -169,6 +171,7 @@ Status ParseGradients(const RawOptions& raw, BenchOptions& options) {
 
 Status Interpret(const RawOptions& raw, BenchOptions& options) {
   RONDE_RETURN_IF_ERROR(ParseGradients(raw, options));
+  RONDE_RETURN_IF_ERROR(InterpretEngineBenchmark(raw, options));
   options.collective = ParseCollective(raw.collective).value_or(Collective::kAllreduce);
   RONDE_RETURN_IF_ERROR(ParseSizes(raw, options));
   RONDE_RETURN_IF_ERROR(ParseTypes(raw.dtypes, options));

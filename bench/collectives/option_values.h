@@ -11,6 +11,8 @@ namespace ronde::bench {
 
 /// In place of a collective.
 inline constexpr char kGradients[] = "gradients";
+inline constexpr char kNegotiate[] = "negotiate";
+inline constexpr char kIdle[] = "idle";
 
 /// The command line as text, before it is given meaning. Unset: not given.
 struct RawOptions {
@@ -33,9 +35,17 @@ struct RawOptions {
   std::string model = "resnet50";
   std::string bucket_size_bytes = "256K";
   std::string fusion_thresholds;
+  bool negotiation = false;
+  std::string tensors = "1,16,161,1000";
+  std::optional<std::string> ranks;
+  std::string modes = "uncached,cached,locked";
+  std::string order = "by-rank";
+  double idle_seconds = 10;
 };
 
 /// Gives `raw` its meaning. Errors: kInvalidArgument, naming the flag.
 [[nodiscard]] Status Interpret(const RawOptions& raw, BenchOptions& options);
+/// The part of it that concerns `negotiate` and `idle`.
+[[nodiscard]] Status InterpretEngineBenchmark(const RawOptions& raw, BenchOptions& options);
 
 }  // namespace ronde::bench

@@ -1,10 +1,8 @@
 #include "bench/collectives/options.h"
 
-#include <array>
-#include <span>
-
 #include <CLI/CLI.hpp>
 
+#include "bench/collectives/flag_meaning.h"
 #include "bench/collectives/option_values.h"
 #include "core/base/program.h"
 #include "core/base/strcat.h"
@@ -62,9 +60,11 @@ void AddWhatIsCalled(CLI::App& app, RawOptions& raw) {
 
 void AddGradients(CLI::App& app, RawOptions& raw) {
   const std::string group = "Of gradients: a whole training step";
-  app.add_option("--model", raw.model,
-                 "resnet18|34|50|101|152, or a file with the number of elements of each tensor")
-      ->type_name("NAME|FILE")
+  app.add_option(
+         "--model", raw.model,
+         "resnet18|34|50|101|152, equal tensors as in 64x256K (elements), or a file with the "
+         "number of elements of each tensor")
+      ->type_name("NAME|NxM|FILE")
       ->group(group);
   app.add_option("--bucket-size-bytes", raw.bucket_size_bytes,
                  "neighbours are one bucket, which is closed as soon as it has this many")
@@ -74,29 +74,37 @@ void AddGradients(CLI::App& app, RawOptions& raw) {
                  "compares several --fusion-threshold-bytes in one run, comma-separated")
       ->type_name("SIZES")
       ->group(group);
+  app.add_flag("--negotiation", raw.negotiation,
+               "instead: what the engine adds to the bare collectives, uncached, cached and locked")
+      ->group(group);
 }
 
-// A flag that was given and means nothing is a mistake of the user's.
-Status RefuseFlagsWithoutMeaning(const CLI::App& app, bool gradients) {
-  constexpr std::array kOfGradients = {"--model", "--bucket-size-bytes", "--fusion-thresholds"};
-  constexpr std::array kOfSizes = {"-b",      "-e",        "-i",        "-f",
-                                   "-r",      "--path",    "--buffers", "--cache",
-                                   "--style", "--consume", "--bounds"};
-  const std::span<const char* const> refused = gradients
-                                                   ? std::span<const char* const>(kOfSizes)
-                                                   : std::span<const char* const>(kOfGradients);
-  for (const char* const flag : refused) {
-    if (app.get_option(flag)->count() == 0) continue;
-    return Status::InvalidArgument(StrCat(flag, ": means nothing ", gradients ? "for" : "without",
-                                          " `", kGradients, "`; leave it out"));
-  }
-  return Status::Ok();
+void AddEngineBenchmarks(CLI::App& app, RawOptions& raw) {
+  const std::string negotiate = "Of negotiate: cycles of an engine that moves no data";
+  app.add_option("--tensors", raw.tensors, "submitted at once, comma-separated numbers")
+      ->type_name("NUMBERS")
+      ->group(negotiate);
+  app.add_option("--ranks", raw.ranks,
+                 "as threads of this process, where ronderun has not started any")
+      ->type_name("NUMBERS [2,4,8,16,32,64]")
+      ->group(negotiate);
+  app.add_option("--modes", raw.modes, "uncached, cached (no lock) and locked, comma-separated")
+      ->type_name("MODES")
+      ->group(negotiate);
+  app.add_option("--order", raw.order,
+                 "of the same names: one on all ranks, one of each rank, a new one every cycle")
+      ->check(CLI::IsMember({"same", "by-rank", "random"}))
+      ->group(negotiate);
+  constexpr double kLongestIdleS = 3600;
+  app.add_option("--seconds", raw.idle_seconds, "of each situation")
+      ->check(CLI::Range(0.01, kLongestIdleS))
+      ->group("Of idle: what waiting costs");
 }
 
 void AddMeasurement(CLI::App& app, RawOptions& raw, BenchOptions& options) {
   const std::string group = "Measurement";
-  app.add_option("-n,--iters", options.iterations,
-                 "timed samples; below 16 KiB a sample is ten calls")
+  app.add_option("-n,--iters,--iterations", options.iterations,
+                 "timed samples; without an engine a sample is ten calls below 16 KiB")
       ->check(CLI::Range(1, kMostCalls))
       ->group(group);
   app.add_option("-w,--warmup_iters", options.warmup_iterations, "calls before timing")
@@ -161,13 +169,16 @@ ParsedOptions ParseBenchOptions(int argc, char** argv, Config& config) {
   app.footer(
       "\nExit code: 0, or 1 when elements are wrong, 2 for bad input.\n"
       "Examples: ronderun -np 2 ronde-bench allreduce -b 4 -e 256M --peers mpi,gloo\n"
-      "          ronderun -np 2 ronde-bench gradients --model resnet50 --peers mpi");
+      "          ronderun -np 2 ronde-bench gradients --model resnet50 --peers mpi\n"
+      "          ronde-bench negotiate --ranks 2,8,64 --tensors 161\n"
+      "          ronderun -np 2 ronde-bench idle --seconds 10");
   std::set<std::string> names(CollectiveNames().begin(), CollectiveNames().end());
-  names.insert(kGradients);
+  names.insert({kGradients, kNegotiate, kIdle});
   app.add_option("collective", raw.collective, "what to time")->check(CLI::IsMember(names));
   AddSizes(app, raw);
   AddWhatIsCalled(app, raw);
   AddGradients(app, raw);
+  AddEngineBenchmarks(app, raw);
   AddMeasurement(app, raw, parsed.options);
   AddOutput(app, raw);
   AddSettingFlags(app, config);
@@ -175,7 +186,7 @@ ParsedOptions ParseBenchOptions(int argc, char** argv, Config& config) {
   std::vector<char*> arguments = WithFileTargets(argc, argv);
   parsed.exit_code = ParseCommandLine(app, static_cast<int>(arguments.size()), arguments.data());
   if (parsed.exit_code) return parsed;
-  Status status = RefuseFlagsWithoutMeaning(app, raw.collective == kGradients);
+  Status status = RefuseFlagsWithoutMeaning(app, raw.collective);
   if (status.ok()) status = Interpret(raw, parsed.options);
   if (!status.ok()) parsed.exit_code = ReportBadInput(kProgram, status);
   return parsed;

@@ -7,6 +7,7 @@
 
 #include "bench/collectives/collective.h"
 #include "bench/collectives/measurement.h"
+#include "bench/engine/engine_options.h"
 #include "core/base/config.h"
 #include "core/base/types.h"
 
@@ -19,6 +20,8 @@ struct GradientOptions {
   std::string model = "resnet50";  ///< or a file; see GradientCounts
   std::int64_t bucket_size_bytes = 256 << 10;
   std::vector<std::int64_t> fusion_thresholds;  ///< to compare; empty: the setting
+  /// Instead: what the engine adds to the bare collectives. See MeasureNegotiation.
+  bool negotiation = false;
 };
 
 /// What to measure. Sizes are bytes per rank, as in nccl-tests.
@@ -42,8 +45,10 @@ struct BenchOptions {
   Style style = Style::kNccl;
   /// Unset: table. "-": JSON Lines on stdout in place of the table. Else: a file beside the table.
   std::optional<std::string> json;
-  /// Set: these instead of a collective by sizes.
+  /// One of them set: this instead of a collective by sizes.
   std::optional<GradientOptions> gradients;
+  std::optional<NegotiateOptions> negotiate;
+  std::optional<IdleOptions> idle;
   /// Set: nothing is timed for a table; thresholds are measured and written to this tuning file.
   std::optional<std::string> calibrate;
 };

@@ -25,6 +25,8 @@ class CollectiveRunner {
   virtual Status Run(const CollectiveCall& call) = 0;
   /// Where this rank's result of the last Run of `call` is, if not in its output.
   [[nodiscard]] virtual const void* Output(const CollectiveCall& call) const { return call.output; }
+  /// A clock read is nothing beside a call, so that every call can be a sample of its own.
+  [[nodiscard]] virtual bool SamplesEachCall() const { return false; }
   /// Collective.
   virtual Status Barrier() = 0;
   /// Collective.

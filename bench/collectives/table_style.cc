@@ -24,6 +24,15 @@ std::string What(const BenchOptions& options, int ranks) {
       options.iterations, " samples after ", options.warmup_iterations, " warm-up calls");
 }
 
+bool IsEngine(const Row& row) { return row.path == "engine"; }
+
+// Of single calls, which an engine's samples are.
+std::string Quantiles(const Row& row, int place) {
+  if (!IsEngine(row)) return "";
+  if (place >= row.places()) return Format(" %8s %8s", "", "");
+  return Format(" %8.2f %8.2f", row.timing[place].p50_us, row.timing[place].p99_us);
+}
+
 std::string NcclTiming(const Row& row, int place) {
   if (place >= row.places()) return Format(" %9s %7s %7s %6s", "N/A", "", "", "");
   const Timing& timing = row.timing[place];
@@ -52,6 +61,11 @@ std::string NcclHeading(const BenchOptions& options, int ranks) {
   std::string units =
       Format("# %11s %11s %9s %7s %6s %18s %9s %7s %7s %6s %9s %7s %7s %6s", "(B)", "(elements)",
              "", "", "", "", "(us)", "(GB/s)", "(GB/s)", "", "(us)", "(GB/s)", "(GB/s)", "");
+  if (options.engine_path) {
+    groups += Format(" %35s", "out-of-place and in-place, quantiles");
+    names += Format(" %8s %8s %8s %8s", "p50", "p99", "p50", "p99");
+    units += Format(" %8s %8s %8s %8s", "(us)", "(us)", "(us)", "(us)");
+  }
   if (options.bounds) {
     groups += Format(" %31s", "memory's own (median, reached)");
     names += Format(" %9s %5s %9s %5s", "copy", "%", "rmw", "%");
@@ -73,6 +87,7 @@ std::string NcclLine(const Row& row) {
              static_cast<long long>(row.count), std::string(ronde::Name(row.dtype)).c_str(),
              row.OpName().c_str(), root.c_str(), row.algorithm.c_str());
   for (int place = 0; place < 2; ++place) line += NcclTiming(row, place);
+  for (int place = 0; place < 2; ++place) line += Quantiles(row, place);
   for (int place = 0; row.bound && place < 2; ++place) line += BoundTiming(row, place);
   for (const Row::Peer& peer : row.peers) {
     for (int place = 0; place < 2; ++place) line += PeerTiming(row, peer, place);
@@ -99,7 +114,8 @@ std::string OsuLine(const Row& row) {
   std::string line = Format(
       "%-12lld %16.2f %16.2f %16.2f %11d %12.2f %12.2f", static_cast<long long>(row.size_bytes),
       timing.rank_average_us, timing.rank_least_us, timing.rank_most_us,
-      row.samples * CallsPerSample(row.size_bytes, row.rules), timing.p50_us, timing.p99_us);
+      row.samples * (IsEngine(row) ? 1 : CallsPerSample(row.size_bytes, row.rules)), timing.p50_us,
+      timing.p99_us);
   if (row.bound) {
     line += Format(" %12.2f %5.1f", row.bound->timing[0].p50_us, row.bound->percent[0]);
   }

@@ -3,13 +3,13 @@
 #include <cstdio>
 #include <fstream>
 #include <memory>
-#include <mutex>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "bench/collectives/gradient_report.h"
+#include "tests/bench/session_worlds.h"
 #include "tests/support/run_ranks.h"
 
 namespace ronde::bench {
@@ -28,23 +28,6 @@ BenchOptions SmallModel() {
   options.gradients->bucket_size_bytes = 16;
   return options;
 }
-
-// A world for each session: the ranks' own belongs to the benchmark. Thread-safe.
-class SessionWorlds {
- public:
-  explicit SessionWorlds(int ranks) : ranks_(ranks) {}
-
-  std::unique_ptr<Transport> Connect(std::size_t session, int rank) {
-    const std::lock_guard lock(mutex_);
-    while (worlds_.size() <= session) worlds_.push_back(std::make_unique<InProcessWorld>(ranks_));
-    return worlds_[session]->Connect(rank);
-  }
-
- private:
-  const int ranks_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<InProcessWorld>> worlds_;
-};
 
 void Measure(int ranks, const BenchOptions& options,
              const std::function<void(const GradientTable&)>& check) {

@@ -52,6 +52,15 @@ TEST(GradientCounts, FollowTheModelsOrder) {
   EXPECT_EQ(counts.value().back(), 1000);
 }
 
+TEST(GradientCounts, OfEqualTensorsAreANumberTimesASize) {
+  const auto counts = GradientCounts("3x2K");
+  ASSERT_TRUE(counts.ok()) << counts.status().ToString();
+  EXPECT_THAT(counts.value(), testing::ElementsAre(2048, 2048, 2048));
+  for (const char* text : {"0x4", "4x0", "x", "4x", "axb"}) {
+    EXPECT_EQ(GradientCounts(text).status().code(), StatusCode::kInvalidArgument) << text;
+  }
+}
+
 TEST(GradientCounts, ComeFromAFileToo) {
   const TemporaryFile file("3 5\n1000000\n");
   const auto counts = GradientCounts(file.path());

@@ -102,6 +102,35 @@ TEST(BenchOptions, ReadGradients) {
   EXPECT_FALSE(Parse({"allreduce"}).options.gradients.has_value());
 }
 
+TEST(BenchOptions, ReadNegotiate) {
+  const ParsedOptions parsed =
+      Parse({"negotiate", "--tensors", "1,161", "--ranks", "2,64", "--modes", "locked,cached",
+             "--order", "random", "--iterations", "7", "-w", "2"});
+  ASSERT_FALSE(parsed.exit_code.has_value());
+  ASSERT_TRUE(parsed.options.negotiate.has_value());
+  const NegotiateOptions& negotiate = *parsed.options.negotiate;
+  EXPECT_THAT(negotiate.tensors, testing::ElementsAre(1, 161));
+  EXPECT_THAT(negotiate.ranks, testing::ElementsAre(2, 64));
+  EXPECT_TRUE(negotiate.ranks_given);
+  EXPECT_THAT(negotiate.modes, testing::ElementsAre(ControlMode::kLocked, ControlMode::kCached));
+  EXPECT_EQ(negotiate.order, SubmitOrder::kRandom);
+  EXPECT_EQ(negotiate.cycles, 7);
+  EXPECT_EQ(negotiate.warmup_cycles, 2);
+  EXPECT_FALSE(Parse({"negotiate"}).options.negotiate->ranks_given);
+  EXPECT_FALSE(Parse({"allreduce"}).options.negotiate.has_value());
+}
+
+TEST(BenchOptions, ReadIdleAndNegotiation) {
+  const ParsedOptions idle = Parse({"idle", "--seconds", "2.5"});
+  ASSERT_FALSE(idle.exit_code.has_value());
+  ASSERT_TRUE(idle.options.idle.has_value());
+  EXPECT_EQ(idle.options.idle->seconds, 2.5);
+  const ParsedOptions negotiation = Parse({"gradients", "--negotiation", "--model", "64x256K"});
+  ASSERT_FALSE(negotiation.exit_code.has_value());
+  EXPECT_TRUE(negotiation.options.gradients->negotiation);
+  EXPECT_FALSE(Parse({"gradients"}).options.gradients->negotiation);
+}
+
 struct BadInput {
   std::vector<std::string> arguments;
   std::string names;  // what the message must mention
@@ -136,6 +165,17 @@ TEST(BenchOptions, BadInputIsOneLineThatNamesIt) {
       {{"gradients", "--fusion-thresholds", "1M,x"}, "'x'"},
       {{"allreduce", "--model", "resnet50"}, "--model"},
       {{"allgather", "--bounds"}, "--bounds"},
+      {{"allreduce", "--tensors", "1"}, "--tensors: means nothing without `negotiate`"},
+      {{"negotiate", "-b", "4"}, "-b: means nothing for `negotiate`"},
+      {{"negotiate", "--tensors", "1,x"}, "'x'"},
+      {{"negotiate", "--tensors", ""}, "--tensors"},
+      {{"negotiate", "--ranks", "0"}, "--ranks 0"},
+      {{"negotiate", "--modes", "free"}, "'free'"},
+      {{"negotiate", "--order", "none"}, "none"},
+      {{"idle", "-n", "5"}, "-n"},
+      {{"idle", "--seconds", "0"}, "--seconds"},
+      {{"gradients", "--negotiation", "--peers", "mpi"}, "--peers: means nothing for `gradients"},
+      {{"--json", "negotiate"}, "negotiate"},
       {{"allreduce", "--timeout-s", "soon"}, "--timeout-s"},
   };
   for (const BadInput& bad : cases) {

@@ -20,7 +20,7 @@ for arguments in "-n 0" "-d nothing" "--allreduce-algorithm nothing" "--json /no
 done
 
 for arguments in "broadcast -r 1" "allgather -o sum" "alltoall -r 0" "sendrecv --path engine" \
-  "allgather --bounds" "gradients --model nothing" "gradients -e 4" "allreduce --model x"; do
+  "allgather --bounds" "negotiate --ranks 0" "idle -n 3" "gradients --model nothing" "gradients -e 4" "allreduce --model x"; do
   status=0
   # shellcheck disable=SC2086
   timeout 60 "$bench" $arguments >/dev/null 2>"$work/error" || status=$?
@@ -79,5 +79,29 @@ if [[ $has_mpi == ON || $has_mpi == TRUE || $has_mpi == 1 ]]; then
     --buffers registered --json >"$work/bounds" || fail "bounds"
   [[ $(grep -c '"bound_percent":.*"bound_percent":.*"read_gbs":' "$work/bounds") == 2 ]] ||
     fail "$(cat "$work/bounds")"
+fi
+
+timeout 60 "$bench" negotiate --ranks 2,3 --tensors 1,7 -n 3 --json >"$work/rows" || fail "negotiate"
+[[ $(grep -c '"benchmark":"negotiate","transport":"in_process"' "$work/rows") == 12 ]] ||
+  fail "$(cat "$work/rows")"
+timeout 60 "$bench" idle --seconds 0.1 >"$work/table" || fail "idle alone"
+[[ $(grep -c '^  idle ' "$work/table") == 1 ]] || fail "$(cat "$work/table")"
+if [[ $has_mpi == ON || $has_mpi == TRUE || $has_mpi == 1 ]]; then
+  timeout 100 "$ronderun" -np 2 "$bench" negotiate --tensors 1,7 -n 3 --json >"$work/rows" ||
+    fail "negotiate between processes"
+  [[ $(grep -c '"transport":"mpi","ranks":2' "$work/rows") == 6 ]] || fail "$(cat "$work/rows")"
+  status=0
+  timeout 100 "$ronderun" -np 2 "$bench" negotiate --ranks 2 2>"$work/error" >&2 || status=$?
+  [[ $status == 2 ]] || fail "--ranks under ronderun: exit code $status"
+  grep -q -e '--ranks: ronderun has started 2 ranks' "$work/error" || fail "$(cat "$work/error")"
+  timeout 100 "$ronderun" -np 2 "$bench" idle --seconds 0.1 --json >"$work/rows" || fail "idle"
+  [[ $(grep -c '"cpu_percent":\[[0-9.]*,[0-9.]*\]' "$work/rows") == 5 ]] || fail "$(cat "$work/rows")"
+  timeout 100 "$ronderun" -np 2 "$bench" gradients --negotiation --model "$work/model" -n 3 \
+    --json >"$work/rows" || fail "negotiation"
+  [[ $(grep -c '"benchmark":"negotiation".*"wrong":0' "$work/rows") == 10 ]] ||
+    fail "$(cat "$work/rows")"
+  timeout 100 "$ronderun" -np 2 "$bench" allreduce --path engine -b 4K -e 4K -n 20 \
+    >"$work/table" || fail "latency"
+  grep -q ' p50 *p99 ' "$work/table" || fail "no quantiles: $(cat "$work/table")"
 fi
 echo "ok"

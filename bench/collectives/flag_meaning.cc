@@ -1,0 +1,74 @@
+#include "bench/collectives/flag_meaning.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include <CLI/CLI.hpp>
+
+#include "bench/collectives/option_values.h"
+#include "core/base/strcat.h"
+
+namespace ronde::bench {
+namespace {
+
+constexpr std::string_view kSizes = "a collective";
+constexpr std::string_view kNegotiation = "gradients --negotiation";
+
+// For which benchmarks a flag means something; the others' settings of Ronde always do.
+struct Meaning {
+  const char* flag;
+  std::array<std::string_view, 4> benchmarks;
+};
+constexpr Meaning kMeanings[] = {
+    {"-b", {kSizes}},
+    {"-e", {kSizes}},
+    {"-i", {kSizes}},
+    {"-f", {kSizes}},
+    {"-r", {kSizes}},
+    {"--path", {kSizes}},
+    {"--buffers", {kSizes}},
+    {"--cache", {kSizes}},
+    {"--style", {kSizes}},
+    {"--consume", {kSizes}},
+    {"--bounds", {kSizes}},
+    {"-d", {kSizes, kGradients, kNegotiation}},
+    {"-o", {kSizes, kGradients, kNegotiation}},
+    {"-c", {kSizes, kGradients, kNegotiation}},
+    {"--peers", {kSizes, kGradients}},
+    {"--calibrate", {kSizes, kGradients}},
+    {"-n", {kSizes, kGradients, kNegotiation, kNegotiate}},
+    {"-w", {kSizes, kGradients, kNegotiation, kNegotiate}},
+    {"--model", {kGradients, kNegotiation}},
+    {"--bucket-size-bytes", {kGradients}},
+    {"--fusion-thresholds", {kGradients}},
+    {"--negotiation", {kGradients, kNegotiation}},
+    {"--tensors", {kNegotiate}},
+    {"--ranks", {kNegotiate}},
+    {"--modes", {kNegotiate}},
+    {"--order", {kNegotiate}},
+    {"--seconds", {kIdle}},
+};
+
+bool IsCollective(const std::string& benchmark) { return ParseCollective(benchmark).has_value(); }
+
+}  // namespace
+
+Status RefuseFlagsWithoutMeaning(const CLI::App& app, const std::string& benchmark) {
+  const bool negotiation = benchmark == kGradients && app.get_option("--negotiation")->count() > 0;
+  const std::string_view wanted = IsCollective(benchmark) ? kSizes
+                                  : negotiation           ? kNegotiation
+                                                          : std::string_view(benchmark);
+  for (const Meaning& meaning : kMeanings) {
+    if (app.get_option(meaning.flag)->count() == 0) continue;
+    const auto& known = meaning.benchmarks;
+    if (std::find(known.begin(), known.end(), wanted) != known.end()) continue;
+    const bool has_one_home = wanted == kSizes;
+    return Status::InvalidArgument(StrCat(meaning.flag, ": means nothing ",
+                                          has_one_home ? "without" : "for", " `",
+                                          has_one_home ? known[0] : wanted, "`; leave it out"));
+  }
+  return Status::Ok();
+}
+
+}  // namespace ronde::bench
