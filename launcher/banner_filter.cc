@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kRuleDashes = 74;
 constexpr std::size_t kMaxLineBytes = 1024;
+constexpr std::size_t kMaxRecordBytes = 4096;
 constexpr std::size_t kMaxBoxBytes = 8192;
 // In mid-line fewer dashes than these are taken for text and passed on at once.
 constexpr std::size_t kSuspiciousDashes = 8;
@@ -63,6 +64,8 @@ std::string BannerFilter::Flush() {
 
 std::vector<RankFailure> BannerFilter::TakeFailures() { return std::exchange(failures_, {}); }
 
+std::vector<FailureCause> BannerFilter::TakeCauses() { return std::exchange(causes_, {}); }
+
 void BannerFilter::Pass(std::size_t size, std::string* out) {
   if (size == 0) return;
   at_line_start_ = held_[size - 1] == '\n';
@@ -89,13 +92,17 @@ BannerFilter::Verdict BannerFilter::Judge() {
 BannerFilter::Verdict BannerFilter::JudgeRecord() {
   const std::size_t newline = held_.find('\n');
   if (newline == std::string::npos) {
-    if (held_.size() > kMaxLineBytes) return {Verdict::Kind::kPass, 1};
+    if (held_.size() > kMaxRecordBytes) return {Verdict::Kind::kPass, 1};
     return {};
   }
-  std::optional<RankFailure> failure =
-      ParseFailureRecord(std::string_view(held_).substr(0, newline));
-  if (!failure) return {Verdict::Kind::kPass, 1};
-  failures_.push_back(*std::move(failure));
+  const std::string_view line = std::string_view(held_).substr(0, newline);
+  if (std::optional<FailureCause> cause = ParseCauseRecord(line)) {
+    causes_.push_back(*std::move(cause));
+  } else if (std::optional<RankFailure> failure = ParseFailureRecord(line)) {
+    failures_.push_back(*std::move(failure));
+  } else {
+    return {Verdict::Kind::kPass, 1};
+  }
   return {Verdict::Kind::kDrop, newline + 1};
 }
 

@@ -4,13 +4,15 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/failure_cause.h"
 #include "launcher/rank_failure.h"
 
 namespace ronde {
 
 /// Takes mpirun's own noise out of a stream that also carries the ranks' stderr: the boxed help
 /// texts about ranks that ended badly, their "[host:pid] ..." companions, PMIx errors and words on
-/// forwarded signals. What they say about ranks is kept as RankFailure, as are the guards' records.
+/// forwarded signals. What they say about ranks is kept as RankFailure, as are the guards' records,
+/// and what ranks say of a failed job as FailureCause.
 /// Every other byte passes unchanged and in order: help texts that are not recognised, rules of
 /// dashes that a program prints, and "\r" progress lines at once. Pure: no I/O, no clock.
 class BannerFilter {
@@ -35,6 +37,8 @@ class BannerFilter {
   /// Since the last call, in order of arrival. Those read from a banner have time_ns 0 and
   /// said_by_mpirun set.
   [[nodiscard]] std::vector<RankFailure> TakeFailures();
+  /// Since the last call, in order of arrival.
+  [[nodiscard]] std::vector<FailureCause> TakeCauses();
 
  private:
   // What to do with the start of held_.
@@ -53,6 +57,7 @@ class BannerFilter {
   std::string held_;
   bool at_line_start_ = true;
   std::vector<RankFailure> failures_;
+  std::vector<FailureCause> causes_;
 };
 
 }  // namespace ronde

@@ -3,6 +3,7 @@
 #include <span>
 #include <string>
 
+#include "core/base/failure_cause.h"
 #include "launcher/rank_failure.h"
 
 namespace ronde {
@@ -22,8 +23,10 @@ struct JobOutcome {
   std::string message;  ///< one line without prefix; empty where there is nothing to add
 };
 
-/// The first failing rank's exit code and cause. A rank that exits with code 2 has said its own
-/// line about bad input, so nothing is added.
-[[nodiscard]] JobOutcome SummarizeJob(const JobEnd& end, std::span<const RankFailure> failures);
+/// The first failing rank's exit code, and the job's cause in one line: what a rank has told before
+/// any of them ended (`causes`), else how that rank ended, with what a rank that saw it was doing.
+/// A rank that exits with code 2 has said its own line about bad input, so nothing is added.
+[[nodiscard]] JobOutcome SummarizeJob(const JobEnd& end, std::span<const RankFailure> failures,
+                                      std::span<const FailureCause> causes = {});
 
 }  // namespace ronde

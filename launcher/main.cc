@@ -90,7 +90,8 @@ int Launch(const LaunchOptions& options) {
   const Result<JobResult> result =
       RunJob(command, BannerFilter(mode), {.timeout_s = options.stop_timeout_s, .say = Say});
   if (!result.ok()) return ReportBadInput(kProgramName, result.status());
-  const JobOutcome outcome = SummarizeJob(result.value().end, result.value().failures);
+  const JobOutcome outcome =
+      SummarizeJob(result.value().end, result.value().failures, result.value().causes);
   if (!outcome.message.empty()) Say(outcome.message);
   return outcome.exit_code;
 }

@@ -176,6 +176,7 @@ class Job {
       if (failure.time_ns == 0) failure.time_ns = now.count();
       result_.failures.push_back(std::move(failure));
     }
+    for (FailureCause& cause : filter_.TakeCauses()) result_.causes.push_back(std::move(cause));
   }
 
   void HandleSignal() {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/failure_cause.h"
 #include "core/base/status.h"
 #include "launcher/banner_filter.h"
 #include "launcher/job_outcome.h"
@@ -14,6 +15,7 @@ namespace ronde {
 struct JobResult {
   JobEnd end;
   std::vector<RankFailure> failures;
+  std::vector<FailureCause> causes;
 };
 
 /// What happens when the user ends a job.

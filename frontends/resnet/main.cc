@@ -11,7 +11,6 @@
 
 #include "core/base/log.h"
 #include "core/base/program.h"
-#include "core/base/strcat.h"
 #include "core/comm/topology.h"
 #include "frontends/resnet/agreed_error.h"
 #include "frontends/resnet/checkpoint/prepare.h"
@@ -69,20 +68,11 @@ Result<int> Train(Session& session, const TrainOptions& options, const TrainingD
   }
 }
 
-// Where several ranks fail at once, the engine agrees on one cause: is it this rank's?
-bool IsThisRanks(const Status& agreed, const Status& failure, int rank) {
-  return agreed.ok() || agreed.message() == failure.message() ||
-         agreed.message() == StrCat("rank ", rank, ": ", failure.message());
-}
-
-// One line for one failure: the rank that failed (first) says it, and rank 0 what nobody else can.
+// One line for one failure. Of several ranks, the session of the one that failed first has it said.
 int EndWithFailure(Session& session, const Status& failure) {
-  const bool is_mine = session.status().ok();
-  if (is_mine) session.Abort(failure);
-  const Status agreed = session.Shutdown();
-  const bool said_elsewhere = failure.code() == StatusCode::kAborted;
-  if (is_mine ? IsThisRanks(agreed, failure, session.rank())
-              : session.rank() == 0 && !said_elsewhere) {
+  session.Abort(failure);
+  static_cast<void>(session.Shutdown());
+  if (session.size() == 1) {
     std::fprintf(stderr, "%s: %s\n", kProgramName, failure.message().c_str());
   }
   return ExitCodeFor(failure);

@@ -33,7 +33,7 @@ void CheckLoss(double loss, std::int64_t step, int worker, const EpochContext& c
   const std::string tensor =
       found ? Describe(*found) : "all weights are finite: the forward pass overflowed";
   throw Error(Status::Aborted(
-      StrCat("rank ", context.session.rank(), ", step ", step, ": the training loss of worker ",
+      StrCat("rank ", context.session.rank(), ": step ", step, ": the training loss of worker ",
              context.replica.first_worker() + worker, " is ", std::isnan(loss) ? "nan" : "infinite",
              " (", tensor, "); lower --reference-lr or raise --warmup-epochs")));
 }

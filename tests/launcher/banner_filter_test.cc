@@ -139,6 +139,15 @@ TEST(BannerFilter, TakesRecordsOutOfTheMiddleOfALine) {
   EXPECT_THAT(filter.TakeFailures(), ElementsAre(failure));
 }
 
+TEST(BannerFilter, KeepsWhatRanksSayOfAFailure) {
+  const FailureCause cause{FailureCause::Kind::kFailure, 3, 17, "rank 3 (host a): disk full"};
+  BannerFilter filter;
+  EXPECT_EQ(FilterAll(&filter, "half" + FormatCauseRecord(cause) + "more\n"), "halfmore\n");
+  EXPECT_THAT(filter.TakeCauses(), ElementsAre(cause));
+  EXPECT_THAT(filter.TakeCauses(), IsEmpty());
+  EXPECT_THAT(filter.TakeFailures(), IsEmpty());
+}
+
 TEST(BannerFilter, PassesAMarkThatStartsNoRecord) {
   BannerFilter filter;
   EXPECT_EQ(FilterAll(&filter, "\x1e table\n"), "\x1e table\n");

@@ -54,6 +54,8 @@ TEST(JobOutcome, TellsASignalFromAnExitCodeAbove128) {
   EXPECT_EQ(Summarize(137, {At(1, Kind::kExit, 1, 137)}).message,
             "rank 1 on h1 exited with code 137");
   EXPECT_EQ(Summarize(137, {At(1, Kind::kExit, 1, 137)}).exit_code, 137);
+  EXPECT_EQ(Summarize(143, {At(1, Kind::kExit, 1, 143)}).message,
+            "rank 1 on h1 exited with code 143: ended by SIGTERM");
 }
 
 TEST(JobOutcome, ReportsAnInterruptionAndNotItsVictims) {
@@ -61,6 +63,64 @@ TEST(JobOutcome, ReportsAnInterruptionAndNotItsVictims) {
   const JobOutcome outcome = SummarizeJob({1, 0, SIGINT}, failures);
   EXPECT_EQ(outcome.exit_code, 130);
   EXPECT_EQ(outcome.message, "interrupted by signal 2 (Interrupt)");
+}
+
+FailureCause Told(std::int64_t time_ns, int rank, const std::string& text,
+                  FailureCause::Kind kind = FailureCause::Kind::kFailure) {
+  return {kind, rank, time_ns, text};
+}
+
+JobOutcome Summarize(const std::vector<RankFailure>& failures,
+                     const std::vector<FailureCause>& causes) {
+  return SummarizeJob({1, 0, 0}, failures, causes);
+}
+
+TEST(JobOutcome, SaysTheCauseThatARankHasToldRatherThanHowItEnded) {
+  const JobOutcome outcome =
+      Summarize({At(30, Kind::kExit, 0, 1), At(20, Kind::kSignal, 1, SIGABRT)},
+                {Told(15, 0, "later"), Told(10, 1, "rank 1 (host h1): disk full; while ...")});
+  EXPECT_EQ(outcome.exit_code, 134);
+  EXPECT_EQ(outcome.message, "rank 1 (host h1): disk full; while ...");
+}
+
+TEST(JobOutcome, TheRankThatToldTheCauseGivesTheExitCodeHoweverSlowItIs) {
+  const std::vector<FailureCause> causes = {Told(5, 1, "rank 1 (host h1): ended by SIGINT")};
+  EXPECT_EQ(Summarize({At(10, Kind::kExit, 0, 1), At(20, Kind::kExit, 1, 130)}, causes).exit_code,
+            130);
+  EXPECT_EQ(
+      Summarize({At(10, Kind::kExit, 0, 1), At(20, Kind::kSignal, 1, SIGTERM)}, causes).exit_code,
+      1)
+      << "a victim of mpirun";
+}
+
+TEST(JobOutcome, SaysACauseThatWasToldOfARankThatEndsWithTheCodeOfBadInput) {
+  const JobOutcome outcome = Summarize({At(10, Kind::kExit, 1, 2)}, {Told(5, 1, "bad file")});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_EQ(outcome.message, "bad file");
+}
+
+TEST(JobOutcome, OfARankThatDiedTheOthersTellWhatTheyWereDoing) {
+  const JobOutcome outcome =
+      Summarize({At(10, Kind::kSignal, 1, SIGKILL), At(20, Kind::kSignal, 0, SIGTERM)},
+                {Told(15, 0, "rank 1 (host h1) has ended; while rank 0 negotiated 'w'")});
+  EXPECT_EQ(outcome.exit_code, 137);
+  EXPECT_EQ(outcome.message,
+            "rank 1 on h1 was killed by signal 9 (Killed); while rank 0 negotiated 'w'");
+}
+
+TEST(JobOutcome, AHintCountsOnlyWhereNothingEndedTheJob) {
+  const FailureCause hint = Told(5, 0, "'w' needs rank 1", FailureCause::Kind::kHint);
+  EXPECT_EQ(Summarize({At(10, Kind::kExit, 0, 1)}, {hint}).message,
+            "rank 0 on h0 exited with code 1; 'w' needs rank 1");
+  EXPECT_EQ(Summarize({At(10, Kind::kExit, 0, 1)}, {hint, Told(6, 1, "disk full")}).message,
+            "disk full");
+  EXPECT_EQ(SummarizeJob({0, 0, 0}, {}, std::vector{hint}).message, "");
+}
+
+TEST(JobOutcome, AFailureThatNoRankMadeItsExitCodeIsSaidNevertheless) {
+  const JobOutcome outcome = SummarizeJob({0, 0, 0}, {}, std::vector{Told(6, 1, "disk full")});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.message, "disk full");
 }
 
 TEST(JobOutcome, FallsBackToMpirunsOwnEnd) {

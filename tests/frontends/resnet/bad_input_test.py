@@ -84,10 +84,11 @@ class Failures(TrainerTestCase):
                                        "--reference-lr", "1e30"], count, timeout=60)
                     self.assertEqual(done.returncode, 1, done.stderr)
                     said = [line for line in done.stderr.splitlines()
-                            if line.startswith("ronde-train:")]
+                            if not line.startswith("ronderun: note:")]
                     self.assertEqual(len(said), 1, done.stderr)
-                    self.assertRegex(said[0], r"rank (\d+), step \d+: the training loss of worker"
-                                     r" \1 is .*\b(parameter|buffer) '[\w.]+' is not finite")
+                    self.assertRegex(said[0], r"rank (\d+)( \(host .*\))?: step \d+: the "
+                                     r"training loss of worker \1 is .*"
+                                     r"\b(parameter|buffer) '[\w.]+' is not finite")
 
     def interrupted(self, signal_number, workers):
         """Signals a long run once it has logged an epoch; returns its exit code."""
