@@ -83,6 +83,14 @@ Config Configured(Plan* plan) {
   return config;
 }
 
+// What the engine did to get there, as one rank of a world has seen it.
+void CountLists(const Session& session, SoakCounts* counts) {
+  if (session.rank() != 0) return;
+  const MetricsSnapshot metrics = session.metrics();
+  counts->lists += metrics.lists;
+  counts->locked += metrics.locked_lists;
+}
+
 bool RunEpisode(const SoakOptions& options, int number, SoakCounts* counts) {
   const std::uint64_t seed = Mix(options.seed, static_cast<std::uint64_t>(number));
   const int size = options.ranks > 0 ? options.ranks : static_cast<int>(Random(seed).Range(2, 8));
@@ -113,14 +121,6 @@ bool RunEpisode(const SoakOptions& options, int number, SoakCounts* counts) {
   ++counts->episodes;
   for (const std::uint64_t count : operations) counts->operations += count;
   return !failure.failed();
-}
-
-// What the engine did to get there, as one rank of a world has seen it.
-void CountLists(const Session& session, SoakCounts* counts) {
-  if (session.rank() != 0) return;
-  const MetricsSnapshot metrics = session.metrics();
-  counts->lists += metrics.lists;
-  counts->locked += metrics.locked_lists;
 }
 
 // Rank 0 says whether there is time for another episode.
