@@ -70,7 +70,10 @@ Step Plan::Next() {
     for (int i = 0; i < length; ++i) {
       schedule_.push_back(RandomOperation(0, StrCat("r", random_.Range(0, 2), ".", i)));
     }
-    repetitions_left_ = static_cast<int>(random_.Range(3, 40));
+    // Once for all: where buffers lie is part of what is asked for.
+    Register(&schedule_);
+    repetitions_left_ = static_cast<int>(random_.Range(3, 60));
+    deviations_percent_ = random_.Pick<int>({0, 3, 15});
     return RepeatedBatch();
   }
   if (features_.sets && dice < 40) return AddSet();
@@ -279,7 +282,7 @@ Step Plan::RepeatedBatch() {
     // Once in a schedule is enough: repeated, it would never lock.
     operation.deviation = Deviation::kNone;
   }
-  if (random_.Chance(12)) {
+  if (random_.Chance(deviations_percent_)) {
     const auto victim = static_cast<std::size_t>(
         random_.Range(0, static_cast<std::int64_t>(step.operations.size()) - 1));
     Operation& odd = step.operations[victim];
@@ -303,11 +306,11 @@ Step Plan::RepeatedBatch() {
         break;
       default:
         if (features_.mismatches) Deviate(&odd);
+        odd.registered = odd.registered && odd.deviation == Deviation::kNone;
     }
   } else if (random_.Chance(10)) {
     step.late_rank = static_cast<int>(random_.Range(0, size_ - 1));
   }
-  Register(&step.operations);
   return step;
 }
 

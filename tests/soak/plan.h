@@ -65,6 +65,7 @@ class Plan {
   int next_set_ = 1;
   std::vector<Operation> schedule_;  // what is repeated
   int repetitions_left_ = 0;
+  int deviations_percent_ = 0;  // of the repetitions
 };
 
 /// Registered memory that a world's operations share.
