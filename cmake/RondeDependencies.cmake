@@ -21,6 +21,20 @@ if(NOT RONDE_MPI STREQUAL "OFF")
   set(RONDE_HAS_MPI ${MPI_C_FOUND})
 endif()
 
+# A wire between hosts for the ranks of MPI. Only its headers are needed to build: it is loaded when
+# a job has several hosts.
+set(RONDE_HAS_UCX OFF)
+if(RONDE_HAS_MPI AND NOT RONDE_UCX STREQUAL "OFF")
+  if(RONDE_UCX STREQUAL "ON")
+    pkg_check_modules(ucx REQUIRED ucx>=1.13)
+  else()
+    pkg_check_modules(ucx ucx>=1.13)
+  endif()
+  if(ucx_FOUND)
+    set(RONDE_HAS_UCX ON)
+  endif()
+endif()
+
 # `auto`: on where nvcc is found. Without it everything still configures, builds and runs.
 set(RONDE_HAS_CUDA OFF)
 if(RONDE_CUDA STREQUAL "ON")
@@ -44,4 +58,5 @@ if(RONDE_HAS_TORCH) # the trainer's image folders
   pkg_check_modules(png REQUIRED IMPORTED_TARGET libpng)
 endif()
 
-message(STATUS "Ronde: MPI ${RONDE_HAS_MPI}, CUDA ${RONDE_HAS_CUDA}, libtorch ${RONDE_HAS_TORCH}")
+message(STATUS
+  "Ronde: MPI ${RONDE_HAS_MPI}, UCX ${RONDE_HAS_UCX}, CUDA ${RONDE_HAS_CUDA}, libtorch ${RONDE_HAS_TORCH}")

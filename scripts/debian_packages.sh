@@ -5,9 +5,10 @@ readonly DEBIAN_PACKAGES=(
   g++ cmake ninja-build pkgconf ccache
   libopenmpi-dev openmpi-bin libucx-dev libhwloc-dev
   libgtest-dev libgmock-dev libbenchmark-dev
-  libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev
+  libspdlog-dev libfmt-dev libcli11-dev libyaml-dev nlohmann-json3-dev
   libflatbuffers-dev flatbuffers-compiler libeigen3-dev zlib1g-dev libturbojpeg0-dev libpng-dev
   python3-venv clang-format clang-tidy dataset-fashion-mnist
+  iproute2 # ./dev hosts
 )
 
 # Nothing needs these: where others are installed they come along, if the distribution has them;

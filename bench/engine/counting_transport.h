@@ -57,6 +57,16 @@ class CountingTransport final : public Transport {
     return transport_->SendReceive(destination, send, source, receive, tag, deadline);
   }
 
+  Result<std::unique_ptr<PendingTransfer>> StartSend(int peer, int tag,
+                                                     std::span<const std::byte> data) override {
+    sends_.fetch_add(1, std::memory_order_relaxed);
+    return transport_->StartSend(peer, tag, data);
+  }
+  Result<std::unique_ptr<PendingTransfer>> StartReceive(int peer, int tag,
+                                                        std::span<std::byte> data) override {
+    return transport_->StartReceive(peer, tag, data);
+  }
+
   Status Post(int peer, std::vector<std::byte> payload) override {
     posts_.fetch_add(1, std::memory_order_relaxed);
     post_bytes_.fetch_add(payload.size(), std::memory_order_relaxed);

@@ -15,14 +15,19 @@ constexpr std::array kTable = {
                 "Collectives", kText, "auto", 0, 0, "",
                 "algorithm of every allreduce: auto, NAME (ronde-info lists them), or rules "
                 "NAME[:min-max],... of which the first that covers the size in bytes wins, as in "
-                "recursive_doubling:-64K,ring:1M-; sizes that none covers are chosen as by auto"},
+                "recursive_doubling:-64K,ring:1M-; sizes that none covers are chosen as by auto; "
+                "local=NAME and net=NAME, also with :min-max, name what hierarchical does inside "
+                "hosts (push_two_shot, shared_memory) and between them (pairwise, direct, ring, "
+                "recursive_doubling, halving_doubling)"},
     SettingSpec{Setting::kReproducible, "RONDE_REPRODUCIBLE", "--reproducible", "Collectives",
                 kSwitch, "off", 0, 0, "tree",
                 "admit only algorithms whose order of additions does not depend on how tensors "
                 "were fused: the same bits run after run; tree: only those that add as a binary "
                 "tree over ranks, so that K/R workers a rank give the same bits whatever R is"},
     SettingSpec{Setting::kChunkBytes, "RONDE_CHUNK_BYTES", "--chunk-bytes", "Collectives", kBytes,
-                "256K", 4096, kGiB, "", "bytes that each rank stages at once in shared memory"},
+                "256K", 4096, kGiB, "",
+                "bytes that each rank stages at once in shared memory, and the size of a segment "
+                "between hosts"},
     SettingSpec{Setting::kWait, "RONDE_WAIT", "--wait", "Collectives", kChoice, "auto", 0, 0,
                 "auto|spin|block",
                 "how a rank waits for others: auto spins for a while where every rank has a core, "
@@ -37,6 +42,24 @@ constexpr std::array kTable = {
         "what `ronde-bench --calibrate FILE` measured or --autotune-file FILE saved: costs, "
         "thresholds, algorithms by size, settings; rank 0 reads it for all; empty uses "
         "compiled-in costs"},
+    SettingSpec{Setting::kHierarchy, "RONDE_HIERARCHY", "--hierarchy", "Network", kChoice, "auto",
+                0, 0, "auto|flat|leader|rails",
+                "how collectives cross hosts: rails: every rank of a host carries its share over "
+                "the network; leader: one rank a host does; flat: as if every rank had a host of "
+                "its own; auto takes what costs least, as in rails where hosts have equally many "
+                "ranks"},
+    SettingSpec{Setting::kWireCompression, "RONDE_WIRE_COMPRESSION", "--wire-compression",
+                "Network", kChoice, "none", 0, 0, "none|fp16|bf16|int8",
+                "how sums and averages of float32 travel between hosts (inside a host they never "
+                "change): int8 is in blocks, each with its own scale"},
+    SettingSpec{Setting::kNetTransport, "RONDE_NET_TRANSPORT", "--net-transport", "Network",
+                kChoice, "auto", 0, 0, "auto|ucx|mpi",
+                "what carries data between hosts; auto takes ucx where it is built in and the job "
+                "has several hosts"},
+    SettingSpec{Setting::kNetworkInterface, "RONDE_NETWORK_INTERFACE", "--network-interface",
+                "Network", kText, "auto", 0, 0, "",
+                "network interfaces between hosts, separated by commas, or a subnet such as "
+                "10.0.0.0/24; auto takes those that all hosts can reach one another by"},
     SettingSpec{Setting::kFusionThresholdBytes, "RONDE_FUSION_THRESHOLD_BYTES",
                 "--fusion-threshold-bytes", "Engine", kBytes, "1M", 0, 4 * kGiB, "",
                 "tensors are fused into batches of at most this size; larger ones travel alone"},

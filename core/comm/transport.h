@@ -38,6 +38,17 @@ class Region {
   virtual void Detach() {}
 };
 
+/// A send or a receive under way. Its buffer belongs to the transport until it is complete or this
+/// is destroyed, which gives it up. Used by the transport's thread; must not outlive it. Move-only.
+class PendingTransfer {
+ public:
+  virtual ~PendingTransfer() = default;
+  /// Moves what can be moved without waiting; whether the transfer is complete. Errors: kAborted.
+  virtual Result<bool> Progress() = 0;
+  /// Blocks until it is complete. Errors: kTimeout, kAborted.
+  virtual Status Finish(Deadline deadline) = 0;
+};
+
 /// Point-to-point communication inside one group of ranks. Knows nothing of reduction.
 ///
 /// Every wait has a deadline and watches the job's liveness: once any rank has called Abort, all
@@ -65,6 +76,15 @@ class Transport {
   /// Both at once, so that rings and pairwise exchanges cannot deadlock. Either span may be empty.
   virtual Status SendReceive(int destination, std::span<const std::byte> send, int source,
                              std::span<std::byte> receive, int tag, Deadline deadline) = 0;
+
+  /// Send without waiting: other work, and other transfers, go on meanwhile. Messages of one (pair,
+  /// tag) keep the order in which they were started, blocking ones included. Wherever the thread
+  /// waits for one transfer, all of this transport and its splits make progress.
+  virtual Result<std::unique_ptr<PendingTransfer>> StartSend(int peer, int tag,
+                                                             std::span<const std::byte> data) = 0;
+  /// The same for Receive.
+  virtual Result<std::unique_ptr<PendingTransfer>> StartReceive(int peer, int tag,
+                                                                std::span<std::byte> data) = 0;
 
   // --- Control: any size, never blocks, ordered per pair; arrival rings the receiver's doorbell.
   virtual Status Post(int peer, std::vector<std::byte> payload) = 0;

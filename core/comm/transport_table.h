@@ -24,9 +24,11 @@ struct TransportEntry {
 [[nodiscard]] Result<std::unique_ptr<Transport>> CreateWorld(std::string_view name,
                                                              const Config& config);
 
-/// The world that this process was launched into: over MPI under an MPI or PMIx launcher; one rank
-/// in process when started bare, in which case MPI is never touched. Collective.
-/// Error: kUnavailable under a launcher where the build has no MPI.
+/// The world that this process was launched into: over MPI under an MPI or PMIx launcher, with what
+/// --net-transport names between hosts; one rank in process when started bare, in which case MPI is
+/// never touched. Collective.
+/// Errors: kUnavailable under a launcher where the build has no MPI; kInvalidArgument where it has
+/// no UCX, which was asked for.
 [[nodiscard]] Result<std::unique_ptr<Transport>> CreateLaunchedWorld(const Config& config);
 
 }  // namespace ronde

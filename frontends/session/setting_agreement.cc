@@ -17,10 +17,12 @@ constexpr int kTag = 1000;  // beyond those of the collectives, which do not run
 constexpr double kStartupTimeoutS = 120;
 
 // The tuning file is read by rank 0 for all, wherever others believe it to be; rank 0 alone writes
-// what the autotuner finds.
+// what the autotuner finds; hosts may call their interfaces by different names.
 bool MayDiffer(Setting setting) {
-  constexpr std::array kOwn = {Setting::kHostId,     Setting::kLogLevel,     Setting::kTopology,
-                               Setting::kTuningFile, Setting::kAutotuneFile, Setting::kAutotuneLog};
+  constexpr std::array kOwn = {Setting::kHostId,          Setting::kLogLevel,
+                               Setting::kTopology,        Setting::kTuningFile,
+                               Setting::kAutotuneFile,    Setting::kAutotuneLog,
+                               Setting::kNetworkInterface};
   return std::find(kOwn.begin(), kOwn.end(), setting) != kOwn.end();
 }
 

@@ -56,6 +56,9 @@ inline Status Barrier(Transport& transport) {
   return Status::Ok();
 }
 
+/// The cases of StartSend and StartReceive.
+[[nodiscard]] std::span<const ConformanceCase> TransportPendingCases();
+
 /// The cases of the control plane and the doorbell.
 [[nodiscard]] std::span<const ConformanceCase> TransportControlCases();
 

@@ -199,6 +199,7 @@ constexpr ConformanceCase kDataCases[] = {
 std::span<const ConformanceCase> TransportConformanceCases() {
   static const std::vector<ConformanceCase> cases = [] {
     std::vector<ConformanceCase> all(std::begin(kDataCases), std::end(kDataCases));
+    all.insert(all.end(), TransportPendingCases().begin(), TransportPendingCases().end());
     all.insert(all.end(), TransportControlCases().begin(), TransportControlCases().end());
     return all;
   }();
@@ -217,7 +218,11 @@ Status CheckAbort(Transport& transport) {
     status = transport.CheckLiveness();
   } else if (transport.rank() % 2 == 0) {
     std::array<std::byte, 8> never{};
+    std::array<std::byte, 8> pending_never{};
+    RONDE_ASSIGN_OR_RETURN(auto pending, transport.StartReceive(aborter, 6, pending_never));
     status = transport.Receive(aborter, 5, never, Patience());
+    CONFORM(pending->Progress().status() == status);
+    CONFORM(pending->Finish(Patience()) == status);
   } else {
     while (status.ok()) status = transport.WaitForRing(Patience());
   }
@@ -226,6 +231,7 @@ Status CheckAbort(Transport& transport) {
   CONFORM(status.message() == "the data set is missing", status.message());
   CONFORM(waited < 5, "it took ", waited, " s to hear of the abort");
   CONFORM(transport.Send(0, 1, {}, Patience()) == status);
+  CONFORM(transport.StartSend(0, 1, {}).status() == status);
   CONFORM(transport.Post(0, {}) == status);
   CONFORM(transport.Poll().status() == status);
   CONFORM(transport.WaitForRing(Patience()) == status);

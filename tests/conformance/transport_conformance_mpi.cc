@@ -1,14 +1,18 @@
 // The transport conformance suite over real MPI processes: promises by default, the abort with
-// --abort. Prints one line per failed promise and, on rank 0, a summary.
+// --abort; over the transport that --transport names, as if on --hosts hosts. Prints one line per
+// failed promise and, on rank 0, a summary.
 
 #include <chrono>
 #include <cstdio>
-#include <cstring>
+#include <cstdlib>
+#include <string>
+#include <string_view>
 #include <thread>
 
 #include "core/base/config.h"
 #include "core/base/program.h"
 #include "core/comm/transport_table.h"
+#include "tests/conformance/pretended_hosts.h"
 #include "tests/conformance/transport_conformance.h"
 
 namespace ronde {
@@ -31,12 +35,20 @@ int RunPromises(Transport& transport) {
   return failures;
 }
 
-int Main(bool abort) {
-  const Result<Config> config = Config::FromEnvironment();
+struct Options {
+  bool abort = false;
+  std::string transport = "mpi";
+  int hosts = 1;
+};
+
+int Main(const Options& options) {
+  Result<Config> config = Config::FromEnvironment();
+  if (config.ok()) PretendHosts(options.hosts, &config.value());
   if (!config.ok()) return ReportBadInput("transport_conformance_mpi", config.status());
+  const bool abort = options.abort;
   // Twice: a second world after the first has gone is allowed.
   for (int round = 0; round < 2; ++round) {
-    auto world = CreateWorld("mpi", config.value());
+    auto world = CreateWorld(options.transport, config.value());
     if (!world.ok()) return ReportBadInput("transport_conformance_mpi", world.status());
     Transport& transport = *world.value();
     if (abort) {
@@ -63,5 +75,12 @@ int Main(bool abort) {
 }  // namespace ronde
 
 int main(int argc, char** argv) {
-  return ronde::Main(argc > 1 && !std::strcmp(argv[1], "--abort"));
+  ronde::Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view flag = argv[i];
+    if (flag == "--abort") options.abort = true;
+    if (flag == "--transport" && i + 1 < argc) options.transport = argv[++i];
+    if (flag == "--hosts" && i + 1 < argc) options.hosts = std::atoi(argv[++i]);
+  }
+  return ronde::Main(options);
 }

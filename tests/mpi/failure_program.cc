@@ -179,7 +179,7 @@ int Run(const std::string& phase, const std::string& fault_name) {
   const Fault fault = Faults(session).at(fault_name);
   Status status = session->BarrierAsync("together").Wait();
   if (!status.ok()) return Report(*session, status);
-  if (phase == "negotiate") status = WhileNegotiating(*session, fault);
+  if (phase == "negotiate" || phase == "silence") status = WhileNegotiating(*session, fault);
   if (phase == "data") status = WhileReducing(*session, fault);
   if (phase == "callback") status = InACallback(*session, fault);
   if (phase == "add-set") status = InAddProcessSet(*session, fault);

@@ -55,6 +55,12 @@ CASES = [
     ("negotiate", "late", 3, None,
      rf"^rank 0 \(host {HOST}\): stalled: tensors? 'layer0\.weight'.*ranks 0, 2.*not by rank 1",
      "stalled: "),
+    ("silence", "stop", 2, None,
+     r"rank 1 \(host \S+\) has given no sign of life for .* s: its process is stopped or hangs",
+     "no sign of life"),
+    ("silence", "stop", 3, None,
+     r"rank 1 \(host \S+\) has given no sign of life for .* s: its process is stopped or hangs",
+     "no sign of life"),
     ("negotiate", "term", 2, 143, rf"^rank 1 \(host {HOST}\): ended by SIGTERM; {NEGOTIATED}",
      "rank 1: ended by SIGTERM"),
     ("data", "int", 3, 130, rf"^rank 1 \(host {HOST}\): ended by SIGINT; {REDUCED}",
@@ -71,7 +77,9 @@ def run_case(options, case):
         before = leftovers(folder)
         environment = {key: value for key, value in os.environ.items()
                        if not key.startswith("RONDE_")}
-        environment.update(RONDE_TIMEOUT_S=str(TIMEOUT_S), RONDE_STALL_SHUTDOWN_S=str(TIMEOUT_S),
+        # In "silence" nothing but the missing sign of life tells of rank 1.
+        stall_s = 0 if phase == "silence" else TIMEOUT_S
+        environment.update(RONDE_TIMEOUT_S=str(TIMEOUT_S), RONDE_STALL_SHUTDOWN_S=str(stall_s),
                            TMPDIR=os.path.join(folder, "tmp"))
         started = time.monotonic()
         limit_s = START_S + TIMEOUT_S + PATIENCE_S

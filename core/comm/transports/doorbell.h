@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -14,9 +15,11 @@ namespace ronde {
 /// One rank's page: what peers of its host may touch. Starts zero-filled.
 struct DoorbellPage {
   alignas(128) std::atomic<std::uint32_t> bell;      ///< rises with every ring; the futex word
-  std::atomic<std::uint32_t> sleeping;               ///< the owner is about to sleep or asleep
+  std::atomic<std::uint32_t> sleeping;               ///< how the owner sleeps or is about to
+  std::array<char, 8> socket_name;                   ///< the owner's, where it sleeps on one
   alignas(128) std::atomic<std::uint64_t> posted;    ///< control messages sent to the owner
   alignas(128) std::atomic<std::uint64_t> notice;    ///< what the owner has published
+  std::atomic<std::uint64_t> life;                   ///< rises while the owner's engine works
   alignas(128) std::atomic<std::uint32_t> aborting;  ///< 1 + the rank that ended the job
   std::atomic<std::uint32_t> left;                   ///< the owner has ended its part in order
   std::atomic<std::int32_t> process;                 ///< the owner's process id
@@ -25,12 +28,19 @@ static_assert(sizeof(DoorbellPage) <= 4096);
 
 /// The doorbells of one host's ranks, across processes. A wake-up cannot be lost: the bell is a
 /// counter, the sleeper announces itself before it looks at the counter for the last time, and the
-/// kernel compares once more.
+/// kernel compares once more. Who has to watch a descriptor too sleeps on that and a socket, to
+/// which the ringer then sends a byte.
 /// Thread rule: RingSelf and RingPeer from any thread; everything else from the engine's.
 class Doorbell {
  public:
   /// Allocates this rank's page. Error: kUnavailable.
   [[nodiscard]] static Result<std::unique_ptr<Doorbell>> Create(int rank, int size);
+  ~Doorbell();
+  Doorbell(const Doorbell&) = delete;
+  Doorbell& operator=(const Doorbell&) = delete;
+
+  /// Before any peer connects: SleepOn will be used. Error: kUnavailable.
+  [[nodiscard]] Status OpenSocket();
 
   [[nodiscard]] RegionToken token() const { return own_->token(); }
   /// Maps the page of a peer on this host. Error: kUnavailable.
@@ -45,12 +55,14 @@ class Doorbell {
   /// The lowest connected rank, this one included; the same on all ranks of a host.
   [[nodiscard]] int leader() const;
 
-  void RingSelf() { Ring(own()); }
-  void RingPeer(int peer) { Ring(page(peer)); }
+  void RingSelf() const { Ring(own()); }
+  void RingPeer(int peer) const { Ring(page(peer)); }
   /// Whether the bell rang since this last said so.
   [[nodiscard]] bool TakeRing();
   /// Sleeps until rung or the deadline; may return early. Does not take the ring.
   void Sleep(const Deadline& deadline);
+  /// The same, or until `descriptor` becomes readable. Needs OpenSocket.
+  void SleepOn(int descriptor, const Deadline& deadline);
   /// The rank of a peer whose process has vanished without leaving in order, or -1.
   [[nodiscard]] int FindDeadPeer() const;
   /// Tells the peers that this rank's process may end from now on.
@@ -58,13 +70,16 @@ class Doorbell {
 
  private:
   Doorbell(int rank, int size) : rank_(rank), pages_(size, nullptr), regions_(size) {}
-  static void Ring(DoorbellPage& page);
+  void Ring(DoorbellPage& page) const;
+  // Whether a byte has reached the socket of that page's owner.
+  [[nodiscard]] bool WakeSocket(const DoorbellPage& page) const;
 
   int rank_;
   std::vector<DoorbellPage*> pages_;
   std::unique_ptr<Region> own_;
   std::vector<std::unique_ptr<Region>> regions_;  // peers' pages
   std::uint32_t taken_ = 0;
+  int socket_ = -1;
 };
 
 }  // namespace ronde

@@ -22,9 +22,26 @@ std::shared_ptr<Letter> Mailbox::Put(std::span<const std::byte> data) {
   {
     const std::lock_guard lock(mutex_);
     letters_.push_back(letter);
+    Match();
   }
   changed_.notify_all();
   return letter;
+}
+
+// Copies under the lock: whoever gives up may not take its memory away meanwhile.
+void Mailbox::Match() {
+  while (!letters_.empty() && !slips_.empty()) {
+    Letter& letter = *letters_.front();
+    Slip& slip = *slips_.front();
+    slip.size_bytes = letter.data.size();
+    if (slip.size_bytes == slip.out.size() && !slip.out.empty()) {
+      std::memcpy(slip.out.data(), letter.data.data(), slip.size_bytes);
+    }
+    letter.taken = true;
+    slip.filled = true;
+    letters_.pop_front();
+    slips_.pop_front();
+  }
 }
 
 WaitOutcome Mailbox::WaitTaken(const std::shared_ptr<Letter>& letter, const Deadline& deadline) {
@@ -36,23 +53,46 @@ WaitOutcome Mailbox::WaitTaken(const std::shared_ptr<Letter>& letter, const Dead
   return outcome;
 }
 
-WaitOutcome Mailbox::Take(std::span<std::byte> out, const Deadline& deadline,
-                          std::size_t* size_bytes) {
+bool Mailbox::IsTaken(const Letter& letter) {
+  if (letter.data.size() <= kEagerBytes) return true;
+  const std::lock_guard lock(mutex_);
+  return letter.taken;
+}
+
+void Mailbox::Withdraw(const std::shared_ptr<Letter>& letter) {
+  if (letter->data.size() <= kEagerBytes) return;  // it is a copy, and on its way
+  const std::lock_guard lock(mutex_);
+  std::erase(letters_, letter);
+}
+
+std::shared_ptr<Slip> Mailbox::Ask(std::span<std::byte> out) {
+  auto slip = std::make_shared<Slip>();
+  slip->out = out;
+  {
+    const std::lock_guard lock(mutex_);
+    slips_.push_back(slip);
+    Match();
+  }
+  changed_.notify_all();
+  return slip;
+}
+
+WaitOutcome Mailbox::WaitFilled(const std::shared_ptr<Slip>& slip, const Deadline& deadline) {
   std::unique_lock lock(mutex_);
   const WaitOutcome outcome =
-      WaitUntil(lock, changed_, deadline, aborted_, [&] { return !letters_.empty(); });
-  if (outcome != WaitOutcome::kDone) return outcome;
-  const std::shared_ptr<Letter> letter = letters_.front();
-  letters_.pop_front();
-  *size_bytes = letter->data.size();
-  // Copied under the lock: a sender that gives up may not take its memory away meanwhile.
-  if (*size_bytes == out.size() && !out.empty()) {
-    std::memcpy(out.data(), letter->data.data(), out.size());
-  }
-  letter->taken = true;
-  lock.unlock();
-  changed_.notify_all();
+      WaitUntil(lock, changed_, deadline, aborted_, [&] { return slip->filled; });
+  if (outcome != WaitOutcome::kDone) std::erase(slips_, slip);
   return outcome;
+}
+
+bool Mailbox::IsFilled(const Slip& slip) {
+  const std::lock_guard lock(mutex_);
+  return slip.filled;
+}
+
+void Mailbox::Withdraw(const std::shared_ptr<Slip>& slip) {
+  const std::lock_guard lock(mutex_);
+  std::erase(slips_, slip);
 }
 
 void Mailbox::WakeAll() {

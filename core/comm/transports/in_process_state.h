@@ -47,6 +47,13 @@ struct Letter {
   bool taken = false;
 };
 
+/// A receive that waits for its message.
+struct Slip {
+  std::span<std::byte> out;
+  std::size_t size_bytes = 0;  ///< the message's; only one of the size of `out` is copied
+  bool filled = false;
+};
+
 /// The messages of one (group, source, destination, tag), in order. Thread-safe.
 class Mailbox {
  public:
@@ -57,19 +64,32 @@ class Mailbox {
   static constexpr std::size_t kEagerBytes = 64 * 1024;
 
   /// Queues a message. When it is a large one, WaitTaken must follow before `data` is reused.
-  std::shared_ptr<Letter> Put(std::span<const std::byte> data);
+  [[nodiscard]] std::shared_ptr<Letter> Put(std::span<const std::byte> data);
   /// Blocks until a large letter was taken; withdraws it when that fails.
   WaitOutcome WaitTaken(const std::shared_ptr<Letter>& letter, const Deadline& deadline);
-  /// Takes the next message into `out`; `*size_bytes` is its size, and only an equal one is copied.
-  WaitOutcome Take(std::span<std::byte> out, const Deadline& deadline, std::size_t* size_bytes);
+  /// Whether `letter` may be forgotten, now.
+  [[nodiscard]] bool IsTaken(const Letter& letter);
+  /// Gives `letter` up, if it was not taken.
+  void Withdraw(const std::shared_ptr<Letter>& letter);
+
+  /// Queues a receive: it gets the message whose turn it is. WaitFilled or Withdraw must follow.
+  [[nodiscard]] std::shared_ptr<Slip> Ask(std::span<std::byte> out);
+  /// Blocks until `slip` is filled; withdraws it when that fails.
+  WaitOutcome WaitFilled(const std::shared_ptr<Slip>& slip, const Deadline& deadline);
+  [[nodiscard]] bool IsFilled(const Slip& slip);
+  void Withdraw(const std::shared_ptr<Slip>& slip);
+
   /// Wakes all waiters to look at the abort flag.
   void WakeAll();
 
  private:
+  void Match();  // under mutex_
+
   const std::atomic<bool>& aborted_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::shared_ptr<Letter>> letters_;
+  std::deque<std::shared_ptr<Letter>> letters_;  // of these two one is always empty
+  std::deque<std::shared_ptr<Slip>> slips_;
 };
 
 /// One rank's control messages and doorbell. Thread-safe.

@@ -2,7 +2,8 @@
 //
 // A post is an MPI message plus, to a peer on this host, a count in the peer's page and a ring. The
 // count is there because a ring can overtake its message: MPI shows a message only once the
-// receiver has made MPI progress, so Poll knows from the count how long to insist.
+// receiver has made MPI progress, so Poll knows from the count how long to insist. Between hosts a
+// post travels on the wire that carries the data; a wire other than MPI wakes the sleeper.
 
 #include <sched.h>
 
@@ -19,9 +20,9 @@ namespace {
 
 constexpr int kControlTag = 0;
 constexpr double kInsistS = 200e-6;
-// Peers on other hosts cannot ring, and MPI cannot be waited for without spinning: their messages
-// are looked for this often.
+// Where peers cannot ring, MPI cannot be waited for without spinning: it is looked at this often.
 constexpr double kPollEveryS = 200e-6;
+constexpr double kPollSeldomEveryS = 10e-3;
 // An upper bound for sleeps, so that a vanished peer is noticed.
 constexpr double kLivenessEveryS = 0.25;
 
@@ -39,6 +40,7 @@ Status MpiWorld::Post(int peer, std::vector<std::byte> payload) {
     doorbell_->RingSelf();
     return Status::Ok();
   }
+  if (IsOnNet(peer)) return net_->Post(peer, std::move(payload));
   if (payload.size() > INT_MAX) {
     return Status::Internal(StrCat("a control message of ", payload.size(), " bytes is too long"));
   }
@@ -91,7 +93,7 @@ Status MpiWorld::ReceiveMatched(MPI_Message matched, const MPI_Status& status) {
 
 Status MpiWorld::CollectArrivals() {
   const Deadline insist = Deadline::After(kInsistS);
-  while (HasLocalArrivals() || !all_connected_) {
+  while (HasLocalArrivals() || must_poll_mpi_) {
     int found = 0;
     MPI_Message matched = MPI_MESSAGE_NULL;
     MPI_Status status;
@@ -117,6 +119,11 @@ Result<std::optional<ControlMessage>> MpiWorld::Poll() {
     to_self_.pop_front();
     return message;
   }
+  if (net_) {
+    net_->Progress();
+    message = net_->Poll();
+    if (message) return message;
+  }
   if (incoming_.empty()) RONDE_RETURN_IF_ERROR(CollectArrivals());
   if (incoming_.empty()) return message;
   int done = 0;
@@ -129,27 +136,47 @@ Result<std::optional<ControlMessage>> MpiWorld::Poll() {
 
 // Whether MPI has to be looked at because nobody will ring when it gets further.
 bool MpiWorld::MustPoll() const {
-  return !all_connected_ || !outgoing_.empty() || !incoming_.empty() || HasLocalArrivals();
+  return must_poll_mpi_ || !outgoing_.empty() || !incoming_.empty() || HasLocalArrivals();
 }
 
 Status MpiWorld::WaitForRing(const Deadline& deadline) {
+  const std::int64_t started_ns = SteadyClock().NowNs();
   const Deadline spin = Sooner(deadline, static_cast<double>(spin_ns_) * 1e-9);
   while (true) {
     RONDE_RETURN_IF_ERROR(CheckLiveness());
     if (doorbell_->TakeRing()) return Status::Ok();
-    if (MustPoll()) {
-      ProgressOutgoing();
-      const std::size_t before = incoming_.size();
-      RONDE_RETURN_IF_ERROR(CollectArrivals());
-      int done = 0;
-      if (!incoming_.empty()) {
-        MPI_Request_get_status(incoming_.front().request, &done, MPI_STATUS_IGNORE);
-      }
-      if (done != 0 || incoming_.size() > before) return Status::Ok();
-    }
-    if (deadline.Expired()) return Status::Ok();
+    RONDE_ASSIGN_OR_RETURN(const bool arrived, LookForMessages());
+    if (arrived || deadline.Expired()) return Status::Ok();
     if (!spin.Expired()) continue;
-    doorbell_->Sleep(Sooner(deadline, MustPoll() ? kPollEveryS : kLivenessEveryS));
+    Sleep(deadline, SteadyClock().NowNs() - started_ns);
+  }
+}
+
+Result<bool> MpiWorld::LookForMessages() {
+  if (net_) {
+    net_->Progress();
+    if (net_->HasMessage()) return true;
+  }
+  if (!MustPoll()) return false;
+  ProgressOutgoing();
+  const std::size_t before = incoming_.size();
+  RONDE_RETURN_IF_ERROR(CollectArrivals());
+  int done = 0;
+  if (!incoming_.empty()) {
+    MPI_Request_get_status(incoming_.front().request, &done, MPI_STATUS_IGNORE);
+  }
+  return done != 0 || incoming_.size() > before;
+}
+
+// One that has been idle for long looks less often: the delay stays a small part of the idle time.
+void MpiWorld::Sleep(const Deadline& deadline, std::int64_t idle_ns) {
+  const double poll_s =
+      std::clamp(static_cast<double>(idle_ns) * 1e-9 / 50, kPollEveryS, kPollSeldomEveryS);
+  const Deadline until = Sooner(deadline, MustPoll() ? poll_s : kLivenessEveryS);
+  if (net_ == nullptr) {
+    doorbell_->Sleep(until);
+  } else if (net_->Arm()) {
+    doorbell_->SleepOn(net_->event_descriptor(), until);
   }
 }
 

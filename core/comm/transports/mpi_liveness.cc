@@ -21,6 +21,8 @@ constexpr int kAbortTag = 0;
 constexpr std::size_t kAbortTextBytes = 3000;
 constexpr double kSendPatienceS = 0.2;
 constexpr double kReceivePatienceS = 2;
+constexpr double kSleepInDataS = 1e-3;
+constexpr double kLastWordsPatienceS = 0.3;
 constexpr std::int64_t kProbeEveryNs = 1'000'000;
 constexpr std::int64_t kProbeOtherHostsEveryNs = 50'000;
 constexpr std::int64_t kDeathCheckEveryNs = 100'000'000;
@@ -81,11 +83,13 @@ void MpiWorld::SendAbort(const Status& cause) {
               kAbortTag, abort_, &abort_requests_.emplace_back());
     if (doorbell_->connected(peer)) doorbell_->RingPeer(peer);
   }
+  if (net_) net_->AnnounceFailure();
   const Deadline patience = Deadline::After(kSendPatienceS);
   int done = 0;
   while (done == 0 && !patience.Expired()) {
     MPI_Testall(static_cast<int>(abort_requests_.size()), abort_requests_.data(), &done,
                 MPI_STATUSES_IGNORE);
+    if (net_) net_->Progress();
     sched_yield();
   }
 }
@@ -124,35 +128,61 @@ Status MpiWorld::CheckLiveness() {
   // A rank of this host that ends the job says so here, which costs one read of a shared line.
   const DoorbellPage& page = doorbell_->page(doorbell_->leader());
   if (const std::uint32_t by = page.aborting.load(std::memory_order_acquire); by != 0) {
-    ReceiveAbort(kReceivePatienceS);
-    if (!failed()) {
-      LatchFailure(Status::Aborted(StrCat("rank ", by - 1, " (host ", host_names_[by - 1],
-                                          ") ended the job; see its output")));
-    }
-    return failure_;
+    return ReceiveAbortOf(static_cast<int>(by) - 1);
   }
+  if (net_ && net_->failed_peer() >= 0) return ReceiveAbortOf(net_->failed_peer());
   const std::int64_t now_ns = SteadyClock().NowNs();
   if (now_ns < next_probe_ns_) return death_;
-  next_probe_ns_ = now_ns + (all_connected_ ? kProbeEveryNs : kProbeOtherHostsEveryNs);
+  next_probe_ns_ = now_ns + (must_poll_mpi_ ? kProbeOtherHostsEveryNs : kProbeEveryNs);
   CheckSlowly();
   return failed() ? failure_ : death_;
+}
+
+Status MpiWorld::ReceiveAbortOf(int rank) {
+  ReceiveAbort(kReceivePatienceS);
+  if (!failed()) {
+    LatchFailure(Status::Aborted(
+        StrCat("rank ", rank, " (host ", host_names_[rank], ") ended the job; see its output")));
+  }
+  return failure_;
+}
+
+// A rank that ends the job may be gone before it was heard.
+Status MpiWorld::CauseBehind(const Status& failure) {
+  if (net_ == nullptr || failed()) return failed() ? failure_ : failure;
+  ReceiveAbort(kLastWordsPatienceS);
+  return failed() ? failure_ : failure;
 }
 
 // A death is told to whoever asks here, not to the other ranks: the caller's Abort does that, with
 // what this rank was doing.
 void MpiWorld::CheckSlowly() {
+  // A wait in shared memory passes here too: what this rank has posted must leave meanwhile, even
+  // where the connection is only being made. Others may be waiting for it before they arrive.
+  if (net_) net_->Progress();
   ReceiveAbort(0);
   const std::int64_t now_ns = SteadyClock().NowNs();
   if (failed() || now_ns < next_death_check_ns_) return;
+  if (net_ && !net_->lost_peer().ok()) {
+    death_ = CauseBehind(net_->lost_peer());
+    return;
+  }
   next_death_check_ns_ = now_ns + kDeathCheckEveryNs;
   const int dead = doorbell_->FindDeadPeer();
-  if (dead < 0) return;
+  if (dead < 0) {
+    if (heartbeat_) death_ = heartbeat_->Beat();
+    return;
+  }
   death_ = Status::Aborted(StrCat("rank ", dead, " (host ", host_names_[dead],
                                   ") has ended without leaving the job: it crashed or was killed; "
                                   "see its output"));
 }
 
-void MpiWorld::Pause(std::uint64_t turns) const {
+void MpiWorld::Pause(std::uint64_t turns, bool on_net) const {
+  if (on_net && turns >= net_spin_turns_ && !mpi_wire_->is_busy()) {
+    net_->Sleep(kSleepInDataS);
+    return;
+  }
   if (turns >= spin_turns_) {
     sched_yield();
     return;

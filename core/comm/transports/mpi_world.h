@@ -9,7 +9,9 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <mpi.h>
@@ -18,18 +20,19 @@
 #include "core/base/status.h"
 #include "core/comm/transport.h"
 #include "core/comm/transports/doorbell.h"
+#include "core/comm/transports/mpi_heartbeat.h"
+#include "core/comm/transports/mpi_wire.h"
+#include "core/comm/transports/wire.h"
 
 namespace ronde {
 
-/// What a rank's world transport and its splits share: communicators, who sits where, the doorbell,
-/// the control plane and the job's liveness. Engine-only, except Ring() and RequestAbort().
+/// What a rank's world transport and its splits share: wires, who sits where, the doorbell, the
+/// control plane and the job's liveness. Engine-only, except Ring() and RequestAbort().
 class MpiWorld {
  public:
-  /// Tags of a group: those of callers, and the transport's own.
-  static constexpr int kTagsPerGroup = 1025;
-
-  /// Collective over MPI_COMM_WORLD.
-  [[nodiscard]] static Result<std::unique_ptr<MpiWorld>> Create(const Config& config);
+  /// Collective over MPI_COMM_WORLD. `make_net` may be null: MPI is the wire between hosts too.
+  [[nodiscard]] static Result<std::unique_ptr<MpiWorld>> Create(NetWireFactory make_net,
+                                                                const Config& config);
   ~MpiWorld();
   MpiWorld(const MpiWorld&) = delete;
   MpiWorld& operator=(const MpiWorld&) = delete;
@@ -38,7 +41,25 @@ class MpiWorld {
   [[nodiscard]] int size() const { return size_; }
   [[nodiscard]] const std::string& host_id(int rank) const { return host_ids_[rank]; }
   [[nodiscard]] const std::string& host_name(int rank) const { return host_names_[rank]; }
-  [[nodiscard]] MPI_Comm data() const { return data_; }
+
+  // --- Wires.
+  [[nodiscard]] std::string_view wire_name() const {
+    return net_ ? net_->name() : mpi_wire_->name();
+  }
+  /// Whether the wire between hosts, one that is not MPI, leads to `peer`.
+  [[nodiscard]] bool IsOnNet(int peer) const {
+    return net_ != nullptr && host_ids_[peer] != host_ids_[rank_];
+  }
+  [[nodiscard]] Wire& WireTo(int peer) const {
+    if (IsOnNet(peer)) return *net_;
+    return *mpi_wire_;
+  }
+  /// Moves what can be moved on all wires.
+  void Progress();
+  /// What to report when a wire has failed: the job's cause of failure, if it is known soon.
+  Status CauseBehind(const Status& failure);
+  /// An MPI_Comm*, see Transport::native_communicator.
+  [[nodiscard]] void* communicator() { return &data_; }
 
   // --- Control plane and doorbell; see Transport.
   Status Post(int peer, std::vector<std::byte> payload);
@@ -63,14 +84,14 @@ class MpiWorld {
 
   /// Called between two looks at something that has not happened yet: spins for a while, then
   /// yields the core. `turns` counts the calls of one wait.
-  void Pause(std::uint64_t turns) const;
+  /// `on_net`: nothing else than the wire between hosts is waited for, which can be slept on.
+  void Pause(std::uint64_t turns, bool on_net) const;
 
-  // --- Groups: each has tags of its own on data(), so that they cost neither communicators nor
-  // calls of MPI that watch nothing.
+  // --- Groups: each has tags of its own on the wires.
   /// One more than the number of any group that this rank is in.
   [[nodiscard]] int FreeGroup() const { return groups_.empty() ? 1 : *groups_.rbegin() + 1; }
-  /// The highest number for which MPI has tags.
-  [[nodiscard]] int last_group() const { return last_group_; }
+  /// The highest number for which all wires have tags.
+  [[nodiscard]] int last_group() const;
   void Enter(int group) { groups_.insert(group); }
   void Leave(int group) { groups_.erase(group); }
 
@@ -89,8 +110,10 @@ class MpiWorld {
 
   MpiWorld() = default;
   Status DuplicateCommunicators();
-  void CountTags();
-  Status ExchangeHosts(const Config& config);
+  Status ExchangeHosts(bool makes_net, const Config& config);
+  Status ConnectDoorbells(std::span<const RegionToken> tokens);
+  Status MakeNet(NetWireFactory make_net, const Config& config);
+  Result<std::vector<std::vector<std::byte>>> Exchange(std::span<const std::byte> own) const;
   void ChooseWaiting(const Config& config);
 
   Status ReceiveMatched(MPI_Message matched, const MPI_Status& status);
@@ -98,10 +121,13 @@ class MpiWorld {
   void ProgressOutgoing();
   [[nodiscard]] bool HasLocalArrivals() const;
   [[nodiscard]] bool MustPoll() const;
+  Result<bool> LookForMessages();
+  void Sleep(const Deadline& deadline, std::int64_t idle_ns);
 
   void LatchFailure(const Status& cause);
   void SendAbort(const Status& cause);
   void ReceiveAbort(double patience_s);
+  Status ReceiveAbortOf(int rank);
   void CheckSlowly();
 
   MPI_Comm data_ = MPI_COMM_NULL;
@@ -112,11 +138,15 @@ class MpiWorld {
   std::vector<std::string> host_ids_;
   std::vector<std::string> host_names_;
   std::unique_ptr<Doorbell> doorbell_;
+  std::unique_ptr<MpiHeartbeat> heartbeat_;
+  std::unique_ptr<MpiWire> mpi_wire_;
+  std::unique_ptr<NetWire> net_;  // to other hosts, where it is not MPI
   std::set<int> groups_;
-  int last_group_ = 0;
-  bool all_connected_ = true;     // every peer rings this rank's doorbell
-  std::int64_t spin_ns_ = 0;      // in WaitForRing
-  std::uint64_t spin_turns_ = 0;  // in data waits
+  bool all_connected_ = true;         // every peer rings this rank's doorbell
+  bool must_poll_mpi_ = false;        // some peers' messages come over MPI, and they cannot ring
+  std::int64_t spin_ns_ = 0;          // in WaitForRing
+  std::uint64_t spin_turns_ = 0;      // in data waits
+  std::uint64_t net_spin_turns_ = 0;  // in waits for other hosts, where the wire can be slept on
 
   std::list<Outgoing> outgoing_;   // posts that MPI still works on
   std::deque<Incoming> incoming_;  // in order of arrival; the first may be incomplete

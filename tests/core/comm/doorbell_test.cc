@@ -4,6 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include <gtest/gtest.h>
 
 namespace ronde {
@@ -41,6 +43,70 @@ TEST(Doorbell, RingBeforeSleepIsNotLost) {
   pair.first->Sleep(Deadline::After(10));
   EXPECT_LT(SteadyClock().NowNs() - start_ns, 5'000'000'000);
   EXPECT_TRUE(pair.first->TakeRing());
+}
+
+// As Pair, of ends that also watch a descriptor.
+struct PairOnSockets {
+  std::unique_ptr<Doorbell> first = MakeDoorbell(0);
+  std::unique_ptr<Doorbell> second = MakeDoorbell(1);
+  int pipe_ends[2] = {-1, -1};
+  PairOnSockets() {
+    EXPECT_EQ(pipe(pipe_ends), 0);
+    EXPECT_EQ(first->OpenSocket(), Status::Ok());
+    EXPECT_EQ(second->OpenSocket(), Status::Ok());
+    EXPECT_EQ(first->Connect(1, second->token()), Status::Ok());
+    EXPECT_EQ(second->Connect(0, first->token()), Status::Ok());
+    first->SleepOn(pipe_ends[0], Deadline::After(0));  // connecting has woken it once
+  }
+  ~PairOnSockets() {
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+  }
+  // How long a sleep of at most 10 s was.
+  std::int64_t SleepNs() const {
+    const std::int64_t start_ns = SteadyClock().NowNs();
+    first->SleepOn(pipe_ends[0], Deadline::After(10));
+    return SteadyClock().NowNs() - start_ns;
+  }
+};
+
+TEST(Doorbell, RingWakesASleeperThatWatchesADescriptor) {
+  PairOnSockets pair;
+  std::thread ringer([&] {
+    // Until it sleeps there is nobody to be sent a byte.
+    while (pair.first->own().sleeping.load() == 0) std::this_thread::yield();
+    pair.second->RingPeer(0);
+  });
+  EXPECT_LT(pair.SleepNs(), 5'000'000'000);
+  ringer.join();
+  EXPECT_TRUE(pair.first->TakeRing());
+}
+
+TEST(Doorbell, DescriptorWakesTheSleeperThatWatchesIt) {
+  PairOnSockets pair;
+  EXPECT_EQ(write(pair.pipe_ends[1], "x", 1), 1);
+  EXPECT_LT(pair.SleepNs(), 5'000'000'000);
+  EXPECT_FALSE(pair.first->TakeRing());
+}
+
+TEST(Doorbell, RingBeforeSleepOnADescriptorIsNotLost) {
+  PairOnSockets pair;
+  pair.second->RingPeer(0);
+  EXPECT_LT(pair.SleepNs(), 5'000'000'000);
+  EXPECT_TRUE(pair.first->TakeRing());
+}
+
+TEST(Doorbell, ManyRingsDoNotFillTheSocketForGood) {
+  PairOnSockets pair;
+  for (int round = 0; round < 1000; ++round) {
+    pair.first->own().sleeping.store(2);  // as if it slept on its socket
+    pair.second->RingPeer(0);
+  }
+  EXPECT_LT(pair.SleepNs(), 5'000'000'000);
+  EXPECT_TRUE(pair.first->TakeRing());
+  const std::int64_t start_ns = SteadyClock().NowNs();
+  pair.first->SleepOn(pair.pipe_ends[0], Deadline::After(0.05));
+  EXPECT_GT(SteadyClock().NowNs() - start_ns, 40'000'000) << "bytes of old rings were left";
 }
 
 TEST(Doorbell, LowestConnectedRankLeads) {

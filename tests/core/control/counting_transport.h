@@ -34,6 +34,14 @@ class CountingTransport final : public Transport {
                      std::span<std::byte> receive, int tag, Deadline deadline) override {
     return inner_.SendReceive(destination, send, source, receive, tag, deadline);
   }
+  Result<std::unique_ptr<PendingTransfer>> StartSend(int peer, int tag,
+                                                     std::span<const std::byte> data) override {
+    return inner_.StartSend(peer, tag, data);
+  }
+  Result<std::unique_ptr<PendingTransfer>> StartReceive(int peer, int tag,
+                                                        std::span<std::byte> data) override {
+    return inner_.StartReceive(peer, tag, data);
+  }
   Status Post(int peer, std::vector<std::byte> payload) override {
     posts_.fetch_add(1, std::memory_order_relaxed);
     return inner_.Post(peer, std::move(payload));
