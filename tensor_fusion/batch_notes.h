@@ -59,7 +59,8 @@ class BatchNotes {
     for (const std::uint32_t member : batch.members) {
       const TensorEntry& entry = operations[member].entry;
       if (observer_ != nullptr) {
-        observer_->OnCompleted(entry.request, Status::Ok(), entry.enqueued_ns, last_ns_);
+        observer_->OnCompleted(operations[member].response->request, Status::Ok(),
+                               entry.enqueued_ns, last_ns_);
       }
       entry.handle.Complete(Status::Ok());
     }

@@ -79,6 +79,7 @@ Tunables FusedExecutor::tunables() const {
   tunables.fusion_threshold_bytes = static_cast<std::int64_t>(threshold_bytes_);
   tunables.chunk_bytes = static_cast<std::int64_t>(world_.chunk_bytes());
   tunables.one_shot_bytes = world_.costs().one_shot_bytes;
+  tunables.hierarchical = world_.hierarchical();
   return tunables;
 }
 
@@ -91,6 +92,7 @@ void FusedExecutor::Apply(const Tunables& tunables) {
   CostModel costs = world_.costs();
   costs.one_shot_bytes = tunables.one_shot_bytes;
   world_.set_costs(costs);
+  world_.set_hierarchical(tunables.hierarchical);
   selector_.Forget();
 }
 

@@ -35,7 +35,7 @@ class FusedExecutor final : public Executor {
   Status Execute(std::span<ReadyOperation> operations) override;
   void Observe(EngineObserver* observer) override { notes_.Observe(observer); }
 
-  /// All but the cycle time and the hierarchy, which are not this executor's. A threshold of 0 on
+  /// All but the cycle time, which is not this executor's. A threshold of 0 on
   /// one rank alone stays 0; chunks are at most what CollectiveContext has allocated.
   [[nodiscard]] Tunables tunables() const override;
   void Apply(const Tunables& tunables) override;

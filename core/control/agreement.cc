@@ -239,6 +239,7 @@ Response Agree(std::vector<Request> requests, std::span<const int> ranks) {
   if (response.error.ok()) response.error = CheckObjections(requests, ranks);
   if (response.error.ok()) response.error = CheckFeasible(requests.front(), requests.size());
   if (response.error.ok()) response.error = ListExtents(requests, ranks, response.rank_extents);
+  if (!response.error.ok()) response.rank_extents.clear();
   KeepCommonPlaces(requests);
   response.request = std::move(requests.front());
   return response;

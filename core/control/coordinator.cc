@@ -23,6 +23,7 @@ Coordinator::Coordinator(int size, const Config& config, const Clock& clock,
 Status Coordinator::Add(int rank, RequestList list) {
   const bool had_ready = negotiator_.has_ready();
   const std::int64_t now_ns = clock_.NowNs();
+  const bool can_leave = KnowsItsSlots(rank, list);
   if (list.frozen != 0) locks_.AddFrozen(rank, list.frozen, list.pledged);
   if (list.unlock != 0) locks_.RequestUnlock(now_ns, list.unlock);
   // Nobody who keeps to a locked schedule has anything of this to say.
@@ -39,11 +40,26 @@ Status Coordinator::Add(int rank, RequestList list) {
     }
   }
   for (Request& request : list.requests) {
+    // What a rank waits for when it leaves has been kept of it.
+    if (negotiator_.HasLeft(rank, list.as_of)) break;
+    if (request.kind == OperationKind::kJoin && !can_leave) continue;
     RONDE_RETURN_IF_ERROR(negotiator_.AddRequest(rank, std::move(request), now_ns));
   }
-  if (list.shutdown) RONDE_RETURN_IF_ERROR(negotiator_.MarkShutdown(rank));
+  if (list.shutdown && can_leave && !negotiator_.HasShutDown(rank)) {
+    RONDE_RETURN_IF_ERROR(negotiator_.MarkShutdown(rank));
+  }
   if (!had_ready && negotiator_.has_ready()) ready_since_ns_ = now_ns;
   return Status::Ok();
+}
+
+bool Coordinator::KnowsItsSlots(int rank, const RequestList& list) const {
+  for (const RankSlots& some : list.partial) {
+    if (some.rank != rank) continue;
+    for (const std::uint32_t slot : some.slots) {
+      if (!negotiator_.IsCurrent(static_cast<int>(slot), list.as_of)) return false;
+    }
+  }
+  return true;
 }
 
 std::optional<ResponseList> Coordinator::TakeDue() {

@@ -54,6 +54,9 @@ class Coordinator {
   [[nodiscard]] std::vector<int> running_ranks() const { return negotiator_.running_ranks(); }
 
  private:
+  /// No slot that `rank` says it waits for has changed since. Where one has, the rank does not know
+  /// yet, and will say again whether it leaves and what it still waits for.
+  [[nodiscard]] bool KnowsItsSlots(int rank, const RequestList& list) const;
   [[nodiscard]] std::optional<ResponseList> TakeLockNews();
   void Tune(ResponseList& list);
   [[nodiscard]] std::optional<std::int64_t> WaitingSinceNs() const;

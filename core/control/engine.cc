@@ -77,7 +77,7 @@ Engine::Impl::Impl(Transport& transport, Executor& executor, const Config& confi
   thread_id_ = thread_.get_id();
 }
 
-Handle Engine::Impl::Enqueue(TensorEntry entry) {
+Handle Engine::Impl::Enqueue(TensorEntry&& entry) {
   Status valid = Validate(entry.request);
   if (!valid.ok()) return Handle::Completed(std::move(valid));
   const std::int64_t now_ns = clock_.NowNs();
@@ -85,7 +85,7 @@ Handle Engine::Impl::Enqueue(TensorEntry entry) {
   if (!added.ok()) return Handle::Completed(added.status());
   // Alone, always: the operation must not be left to another caller, whose callbacks would then run
   // in the middle of a pass.
-  if (added.value().first || alone()) Wake();
+  if (added.value().wake || alone()) Wake();
   return std::move(added.value().handle);
 }
 
@@ -102,8 +102,12 @@ std::vector<Handle> Engine::Impl::EnqueueAll(std::vector<TensorEntry> entries) {
   if (!added.ok()) return std::vector<Handle>(count, Handle::Completed(added.status()));
   std::vector<Handle> handles;
   handles.reserve(count);
-  for (TensorQueue::Added& one : added.value()) handles.push_back(std::move(one.handle));
-  if (count > 0 && (added.value().front().first || alone())) Wake();
+  bool wake = alone() && count > 0;
+  for (TensorQueue::Added& one : added.value()) {
+    wake = wake || one.wake;
+    handles.push_back(std::move(one.handle));
+  }
+  if (wake) Wake();
   return handles;
 }
 

@@ -46,11 +46,12 @@ Status Engine::Impl::Deliver(const ResponseList& list) {
   // Before anything of this list can end what is to be asked for again.
   RONDE_RETURN_IF_ERROR(AskAgain(ask_again));
   RONDE_ASSIGN_OR_RETURN(std::vector<ReadyOperation> operations, Match(list));
+  if (std::exchange(asked_changed_, false)) RONDE_RETURN_IF_ERROR(LeaveAgain());
   if (list.absent_changed) {
     tree_.SetAbsent(list.absent);
     RONDE_RETURN_IF_ERROR(PassOnReadiness());  // of which nobody may be missing now
   }
-  if (!operations.empty()) RONDE_RETURN_IF_ERROR(Execute(std::move(operations)));
+  if (!operations.empty()) RONDE_RETURN_IF_ERROR(Execute(operations));
   if (list.lock.number != 0) RONDE_RETURN_IF_ERROR(EnterLock(list));
   finished_ = finished_ || list.shutdown;
   return Status::Ok();
@@ -58,7 +59,10 @@ Status Engine::Impl::Deliver(const ResponseList& list) {
 
 void Engine::Impl::ForgetSlot(int slot, std::uint64_t list) {
   if (cache_.Holds(slot)) cache_.MarkAnswered(slot, list);
-  if (slot < static_cast<int>(asked_.size())) asked_[slot] = nullptr;
+  if (slot < static_cast<int>(asked_.size()) && asked_[slot] != nullptr) {
+    asked_[slot] = nullptr;
+    asked_changed_ = true;
+  }
   tree_.Forget(slot);
 }
 
@@ -88,12 +92,19 @@ void Engine::Impl::Remember(const Response& response, std::shared_ptr<Response> 
 }
 
 Status Engine::Impl::AskAgain(std::span<TensorQueue::Slot* const> submitted) {
-  // Of what a rank had asked for when it left, rank 0 keeps account itself.
-  if (joined_ || shutdown_announced_) return Status::Ok();
   RequestList list;
   for (const TensorQueue::Slot* operation : submitted) {
     list.requests.push_back(operation->request());
   }
+  return Tell(std::move(list));
+}
+
+Status Engine::Impl::LeaveAgain() {
+  if (!joined_ && !shutdown_announced_) return Status::Ok();
+  RequestList list;
+  if (joined_) list.requests.push_back(join_);
+  list.shutdown = shutdown_announced_;
+  ListOutstanding(list);
   return Tell(std::move(list));
 }
 
@@ -112,7 +123,7 @@ Result<std::vector<ReadyOperation>> Engine::Impl::Match(const ResponseList& list
   if (observer_ == nullptr) return operations;
   const std::int64_t now_ns = clock_.NowNs();
   for (const ReadyOperation& operation : operations) {
-    observer_->OnAgreed(operation.entry.request, operation.entry.enqueued_ns, now_ns);
+    observer_->OnAgreed(operation.response->request, operation.entry.enqueued_ns, now_ns);
   }
   return operations;
 }
@@ -135,8 +146,11 @@ Status Engine::Impl::MatchResponse(const Response& response, std::uint64_t list,
       TellCause(FailureCause::Kind::kHint, rank_, transport_.host_name(rank_),
                 response.error.message());
     }
-    // Ranks that have not submitted the name have nothing to complete.
-    if (submitted != nullptr) Answer(*submitted, response.error);
+    // Ranks that have not submitted the name have nothing to complete, nor have those that did so
+    // only after what it concerns.
+    const std::vector<std::int64_t>& to = response.rank_extents;
+    const bool concerned = to.empty() || std::find(to.begin(), to.end(), rank_) != to.end();
+    if (submitted != nullptr && concerned) Answer(*submitted, response.error);
     return Status::Ok();
   }
   if (submitted == nullptr && !joined_) {
@@ -149,7 +163,7 @@ Status Engine::Impl::MatchResponse(const Response& response, std::uint64_t list,
     const auto place = std::lower_bound(members.begin(), members.end(), rank_) - members.begin();
     TensorEntry entry =
         stand_ins_.EntryFor(response, static_cast<int>(place), static_cast<int>(members.size()));
-    entry.enqueued_ns = clock_.NowNs();
+    entry.enqueued_ns = kStandsIn;
     agreed->request.shape = entry.request.shape;
     operations.emplace_back(std::move(agreed), std::move(entry));
     return Status::Ok();
@@ -201,17 +215,17 @@ void Engine::Impl::ApplySets(const Response& response) {
 }
 
 void Engine::Impl::Answer(TensorQueue::Slot& submitted, const Status& status) {
-  TensorEntry entry = queue_.Take(submitted);
+  const TensorEntry entry = queue_.Take(submitted);
   if (observer_ != nullptr) {
-    observer_->OnCompleted(entry.request, status, entry.enqueued_ns, clock_.NowNs());
+    observer_->OnCompleted(submitted.request(), status, entry.enqueued_ns, clock_.NowNs());
   }
   entry.handle.Complete(status);
 }
 
-Status Engine::Impl::Execute(std::vector<ReadyOperation> operations) {
+Status Engine::Impl::Execute(std::span<ReadyOperation> operations) {
   std::uint64_t payload_bytes = 0;
   for (const ReadyOperation& operation : operations) {
-    payload_bytes += PayloadBytes(operation.entry.request);
+    payload_bytes += PayloadBytes(operation.response->request);
   }
   payload_bytes_.fetch_add(payload_bytes, std::memory_order_relaxed);
   response_lists_.fetch_add(1, std::memory_order_relaxed);
@@ -220,6 +234,7 @@ Status Engine::Impl::Execute(std::vector<ReadyOperation> operations) {
   const Status status = executor_.Execute(operations);
   EndExecuting();
   last_progress_ns_ = clock_.NowNs();
+  busy_ns_ = last_progress_ns_;
   execute_ns_.fetch_add(last_progress_ns_ - start_ns, std::memory_order_relaxed);
   RONDE_RETURN_IF_ERROR(status);
   for (const ReadyOperation& operation : operations) {
@@ -241,8 +256,9 @@ void Engine::Impl::TellAutotuner(std::span<const ReadyOperation> operations,
                                  std::uint64_t payload_bytes) {
   std::int64_t asked_ns = INT64_MAX;
   for (const ReadyOperation& operation : operations) {
-    autotuner_->OnOperation(operation.entry.request.name);
-    asked_ns = std::min(asked_ns, operation.entry.enqueued_ns);
+    autotuner_->OnOperation(operation.response->request.name);
+    const bool stands_in = operation.entry.enqueued_ns == kStandsIn;
+    asked_ns = std::min(asked_ns, stands_in ? last_progress_ns_ : operation.entry.enqueued_ns);
   }
   autotuner_->OnListExecuted(payload_bytes, asked_ns, last_progress_ns_);
 }

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/control/burst_guess.h"
 #include "core/control/coordinator.h"
 #include "core/control/engine.h"
 #include "core/control/locked_schedule.h"
@@ -34,7 +35,7 @@ class Engine::Impl {
 
   // --- Any thread.
   /// `entry` has everything but its handle.
-  Handle Enqueue(TensorEntry entry);
+  Handle Enqueue(TensorEntry&& entry);
   std::vector<Handle> EnqueueAll(std::vector<TensorEntry> entries);
   void Abort(const Status& cause);
   Status Shutdown();
@@ -44,6 +45,8 @@ class Engine::Impl {
  private:
   // Under a lock: how long what this rank asks for may fail to make up the next unit.
   static constexpr std::int64_t kDisorderNs = 20'000'000;
+  // After the last submission or execution: how long to wait for the rest of what is expected.
+  static constexpr std::int64_t kBurstNs = 200'000;
 
   [[nodiscard]] bool alone() const { return size_ == 1; }
   /// Has everything done that there is to do: by the engine thread, or here.
@@ -59,7 +62,7 @@ class Engine::Impl {
   /// Puts what this rank asks for into `list` where it has to be asked in full, else into the tree.
   void Sort(std::span<TensorQueue::Slot* const> submitted, RequestList& list);
   /// The same under a lock.
-  void SortLocked(TensorQueue::Slot& submitted);
+  void SortLocked(TensorQueue::Slot& submitted, std::int64_t now_ns);
   /// The slot of the cache that says all of a submitted operation, or -1.
   [[nodiscard]] int SlotFor(const TensorQueue::Slot& submitted) const;
   /// What is wrong with a request that no other rank has to hear of.
@@ -82,13 +85,16 @@ class Engine::Impl {
   /// A slot was answered or evicted.
   void ForgetSlot(int slot, std::uint64_t list);
   void EvictSlot(int slot, std::uint64_t list);
+  /// Says again that this rank leaves, where it has, and what it still waits for: rank 0 does not
+  /// count it as gone while a slot of that has changed that the rank did not know of.
+  Status LeaveAgain();
   [[nodiscard]] Status AskAgain(std::span<TensorQueue::Slot* const> submitted);
   /// Ends a drained operation.
   void Answer(TensorQueue::Slot& submitted, const Status& status);
   /// Keeps what this rank and all ranks said of an operation for the next time.
   void Remember(const Response& response, std::shared_ptr<Response> agreed,
                 TensorQueue::Slot* submitted, std::uint64_t list);
-  Status Execute(std::vector<ReadyOperation> operations);
+  Status Execute(std::span<ReadyOperation> operations);
   /// On rank 0: what has just been executed.
   void TellAutotuner(std::span<const ReadyOperation> operations, std::uint64_t payload_bytes);
 
@@ -117,6 +123,11 @@ class Engine::Impl {
   [[nodiscard]] std::string Scene() const;
   void Latch(const Status& failure);
   [[nodiscard]] Deadline NextWake() const;
+  /// Sleeps until there may be something to do.
+  Status Sleep();
+  /// How many submissions there are to be before anything can come of them; 1 where any one may
+  /// matter, or where the last was too long ago.
+  [[nodiscard]] std::size_t ExpectedCount() const;
   [[nodiscard]] Status AbortRequest() const;  ///< kOk where nobody has called Abort
   [[nodiscard]] Status WithRank(const Status& cause) const;
 
@@ -153,10 +164,17 @@ class Engine::Impl {
   std::vector<TensorQueue::Slot*> asked_;
   std::vector<TensorQueue::Slot*> kept_;
   std::optional<LockedSchedule> schedule_;
+  // Of a unit; they stay, so that the next one needs no memory.
+  std::vector<TensorQueue::Slot*> unit_slots_;
+  std::vector<ReadyOperation> unit_;
   bool deviated_ = false;                     // under this lock
   std::vector<TensorQueue::Slot*> deferred_;  // what the schedule does not have
   const std::int64_t patience_ns_;            // with ranks that do not come
-  bool joined_ = false;                       // this rank has joined, others have not
+  BurstGuess burst_;
+  std::int64_t busy_ns_ = 0;    // when something was submitted or executed last
+  bool asked_changed_ = false;  // something of asked_ was answered or evicted
+  Request join_;                // while joined_
+  bool joined_ = false;         // this rank has joined, others have not
   StandInBuffers stand_ins_;
   bool leaving_ = false;               // Shutdown was called
   bool shutdown_announced_ = false;    // and rank 0 was told

@@ -28,14 +28,14 @@ Status Engine::Impl::EnterLock(const ResponseList& list) {
   return fits ? Status::Ok() : Deviate();
 }
 
-void Engine::Impl::SortLocked(TensorQueue::Slot& submitted) {
+void Engine::Impl::SortLocked(TensorQueue::Slot& submitted, std::int64_t now_ns) {
   const int slot = SlotFor(submitted);
   if (slot < 0 || !schedule_->Contains(slot)) {
     deferred_.push_back(&submitted);
     return;
   }
   asked_[slot] = &submitted;
-  schedule_->MarkAsked(slot, clock_.NowNs());
+  schedule_->MarkAsked(slot, now_ns);
 }
 
 Result<bool> Engine::Impl::RunLocked() {
@@ -66,16 +66,28 @@ std::uint64_t Engine::Impl::AgreedUnits() const {
 
 Status Engine::Impl::ExecuteUnit() {
   const std::span<const std::uint32_t> slots = schedule_->NextUnit();
-  std::vector<ReadyOperation> operations;
-  operations.reserve(slots.size());
+  unit_slots_.clear();
   for (const std::uint32_t slot : slots) {
-    TensorQueue::Slot* const operation = std::exchange(asked_[slot], nullptr);
-    if (operation == nullptr) return Status::Internal("a pledged operation is not in the queue");
-    operations.emplace_back(cache_.ResponseOf(static_cast<int>(slot)), queue_.Take(*operation));
+    unit_slots_.push_back(std::exchange(asked_[slot], nullptr));
+    if (unit_slots_.back() == nullptr) {
+      return Status::Internal("a pledged operation is not in the queue");
+    }
+  }
+  while (unit_.size() < slots.size())
+    unit_.emplace_back(nullptr, TensorEntry{.request = {}, .handle = Handle(nullptr)});
+  const std::span<ReadyOperation> operations = std::span(unit_).first(slots.size());
+  queue_.TakeAll(unit_slots_, operations);
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    operations[i].response = cache_.ResponseOf(static_cast<int>(slots[i]));
   }
   if (observer_ != nullptr) ObserveUnit(operations);
-  RONDE_RETURN_IF_ERROR(Execute(std::move(operations)));
-  schedule_->MarkExecuted(clock_.NowNs());
+  const Status status = Execute(operations);
+  for (ReadyOperation& operation : operations) {
+    operation.response.reset();
+    operation.entry.handle = Handle(nullptr);
+  }
+  RONDE_RETURN_IF_ERROR(status);
+  schedule_->MarkExecuted(last_progress_ns_);
   return Status::Ok();
 }
 
@@ -88,7 +100,7 @@ void Engine::Impl::ObserveUnit(std::span<const ReadyOperation> operations) const
                      .queue_depth = queue_.in_flight()},
                     now_ns);
   for (const ReadyOperation& operation : operations) {
-    observer_->OnAgreed(operation.entry.request, operation.entry.enqueued_ns, now_ns);
+    observer_->OnAgreed(operation.response->request, operation.entry.enqueued_ns, now_ns);
   }
 }
 
@@ -124,6 +136,7 @@ Status Engine::Impl::Unlock(std::uint64_t number, std::uint64_t executed) {
 }
 
 Status Engine::Impl::AskAfterUnlock() {
+  if (joined_ || shutdown_announced_) return LeaveAgain();
   std::vector<TensorQueue::Slot*> submitted;
   for (TensorQueue::Slot* operation : asked_) {
     if (operation != nullptr) submitted.push_back(operation);

@@ -29,10 +29,26 @@ void Engine::Impl::Run() {
   while (true) {
     status = Step();
     if (!status.ok() || finished_) break;
-    status = transport_.WaitForRing(NextWake());
+    status = Sleep();
     if (!status.ok()) break;
   }
   End(status);
+}
+
+Status Engine::Impl::Sleep() {
+  const std::size_t expected = ExpectedCount();
+  if (!queue_.Expect(expected)) return Status::Ok();
+  const Deadline wake = NextWake();
+  if (expected == 1) return transport_.WaitForRing(wake);
+  const std::int64_t left_ns = busy_ns_ + kBurstNs - clock_.NowNs();
+  return transport_.WaitForRing(
+      wake.RemainingNs() < left_ns ? wake : Deadline::After(static_cast<double>(left_ns) * 1e-9));
+}
+
+std::size_t Engine::Impl::ExpectedCount() const {
+  if (clock_.NowNs() >= busy_ns_ + kBurstNs) return 1;
+  if (schedule_) return deviated_ ? 1 : schedule_->missing();
+  return burst_.remaining(queue_.in_flight() == 0);
 }
 
 void Engine::Impl::Wake() {
@@ -68,6 +84,10 @@ Status Engine::Impl::Announce() {
   const TensorQueue::New drained = queue_.DrainNew();
   const bool leaving = drained.closed && !shutdown_announced_;
   if (drained.closed && !std::exchange(leaving_, true)) last_progress_ns_ = clock_.NowNs();
+  if (!drained.slots.empty()) {
+    busy_ns_ = clock_.NowNs();
+    burst_.Note(drained.slots.size(), drained.is_burst);
+  }
   if (drained.slots.empty() && !leaving) return PassOnReadiness();
   RequestList list;
   Sort(drained.slots, list);
@@ -95,7 +115,7 @@ void Engine::Impl::Sort(std::span<TensorQueue::Slot* const> submitted, RequestLi
       continue;
     }
     if (schedule_) {
-      SortLocked(*operation);
+      SortLocked(*operation, now_ns);
       continue;
     }
     if (const int slot = SlotFor(*operation); slot >= 0) {
@@ -110,6 +130,7 @@ void Engine::Impl::Sort(std::span<TensorQueue::Slot* const> submitted, RequestLi
     list.requests.push_back(request);
     if (request.kind != OperationKind::kJoin) continue;
     joined_ = true;
+    join_ = request;
     ListOutstanding(list);
   }
   if (!mine.slots.empty()) list.partial.push_back(std::move(mine));
@@ -117,7 +138,8 @@ void Engine::Impl::Sort(std::span<TensorQueue::Slot* const> submitted, RequestLi
 
 int Engine::Impl::SlotFor(const TensorQueue::Slot& submitted) const {
   const int slot = submitted.cache_slot;
-  return slot >= 0 && cache_.Matches(slot, submitted.request()) ? slot : -1;
+  if (slot < 0) return -1;
+  return submitted.unchanged() || cache_.Matches(slot, submitted.request()) ? slot : -1;
 }
 
 Status Engine::Impl::CheckHere(const Request& request) const {

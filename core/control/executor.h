@@ -25,12 +25,12 @@ struct GroupMember {
 
 /// This rank's part of an operation: buffers that the caller lends until the handle completes.
 struct TensorEntry {
-  Request request;                 ///< what this rank asked for
+  Request request;                 ///< to submit it; the executor gets ReadyOperation::response
   TensorView input;                ///< read; may equal output
   TensorView output;               ///< written (or handle.mutable_result(), for what has a result)
   std::vector<GroupMember> group;  ///< a group's buffers, in place of input and output
   Handle handle;
-  std::int64_t enqueued_ns = 0;
+  std::int64_t enqueued_ns = 0;  ///< or kStandsIn
 };
 
 /// An agreed operation together with this rank's part of it.

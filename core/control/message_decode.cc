@@ -95,7 +95,6 @@ Result<Response> Unpack(const wire::Response& from) {
   Response response;
   RONDE_ASSIGN_OR_RETURN(response.request, Unpack(*from.request()));
   response.rank_extents = ReadVector(from.rank_extents());
-  RONDE_RETURN_IF_ERROR(CheckExtents(response));
   response.slot = from.slot();
   const bool has_slot = response.slot >= 0;
   if (response.slot < -1 || (has_slot && static_cast<std::uint32_t>(response.slot) >= kSlotLimit)) {
@@ -105,7 +104,9 @@ Result<Response> Unpack(const wire::Response& from) {
   RONDE_RETURN_IF_ERROR(ReadEnum(from.error_code(), kStatusCodeCount, "status code", code));
   if (code != StatusCode::kOk) {
     response.error = Status(code, from.error_message() ? from.error_message()->str() : "");
+    return response;  // whose extents are the ranks that it concerns, if not all
   }
+  RONDE_RETURN_IF_ERROR(CheckExtents(response));
   return response;
 }
 

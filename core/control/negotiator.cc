@@ -1,6 +1,7 @@
 #include "core/control/negotiator.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 #include <tuple>
 #include <utility>
@@ -29,7 +30,8 @@ Negotiator::Negotiator(int size, int cache_capacity, EngineObserver* observer)
       slots_(cache_capacity),
       cached_(static_cast<std::size_t>(cache_capacity)),
       shut_down_(static_cast<std::size_t>(size), false),
-      joined_(static_cast<std::size_t>(size), false) {}
+      joined_(static_cast<std::size_t>(size), false),
+      back_in_(static_cast<std::size_t>(size), 0) {}
 
 void Negotiator::Open(Pending& pending, const std::string& key, const Request& request) {
   pending.key = key;
@@ -70,6 +72,12 @@ Status Negotiator::AddRequest(int rank, Request request, std::int64_t now_ns) {
     return Status::Internal(StrCat("rank ", rank, " is not in process set ", set));
   }
   const std::string key = KeyOf(request);
+  const bool joins = request.kind == OperationKind::kJoin;
+  if (joins) RONDE_RETURN_IF_ERROR(EndDisputes(true));
+  if (IsDeferred(rank, static_cast<std::size_t>(position), key, request, now_ns)) {
+    AnswerSurplus();
+    return EndDisputes(false);
+  }
   if (const int slot = slots_.Find(key); slot >= 0) Evict(slot);
   Pending& pending = pending_[key];
   if (pending.members == nullptr) {
@@ -80,13 +88,16 @@ Status Negotiator::AddRequest(int rank, Request request, std::int64_t now_ns) {
     return Status::Internal(
         StrCat("rank ", rank, " submitted tensor '", request.name, "' twice in one negotiation"));
   }
-  const bool joins = request.kind == OperationKind::kJoin;
-  if (!request.group.empty()) pending.groups.emplace_back(request.group, request.group_size);
+  if (!request.group.empty()) {
+    pending.votes.push_back({request.group, request.group_size, position});
+  }
   pending.requests[position] = std::move(request);
   MarkAsked(pending, static_cast<std::size_t>(position), now_ns);
   if (!joins) {
     AnswerIfDecided(pending, rank, now_ns);
-    return Status::Ok();
+    if (disputes_.empty()) return Status::Ok();
+    AnswerSurplus();
+    return EndDisputes(false);
   }
   join_key_ = key;
   joined_[rank] = true;
@@ -98,7 +109,7 @@ Status Negotiator::AddRequest(int rank, Request request, std::int64_t now_ns) {
 
 void Negotiator::AddCached(int slot, std::span<const int> ranks, int last_rank, std::uint64_t as_of,
                            std::int64_t now_ns) {
-  if (!slots_.Holds(slot) || slots_.changed_in(slot) > as_of || forgotten_in_ > as_of) return;
+  if (!IsCurrent(slot, as_of)) return;
   if (slots_.IsPinned(slot)) return;  // answered: this came on two ways
   Pending& pending = cached_[slot];
   if (pending.members == nullptr) {
@@ -167,6 +178,7 @@ void Negotiator::AnswerAllDecided(std::int64_t now_ns) {
 
 Status Negotiator::MarkShutdown(int rank) {
   if (shut_down_[rank]) return Status::Internal(StrCat("rank ", rank, " has shut down twice"));
+  RONDE_RETURN_IF_ERROR(EndDisputes(true));
   shut_down_[rank] = true;
   shut_down_order_.push_back(rank);
   absent_changed_ = true;
@@ -245,6 +257,7 @@ std::vector<WaitingTensor> Negotiator::Waiting() const {
     if (pending->key == join_key_) continue;  // whoever has joined may wait for long
     WaitingTensor& tensor = tensors.emplace_back();
     tensor.name = pending->name;
+    tensor.set = pending->set;
     tensor.since_ns = pending->since_ns;
     for (std::size_t i = 0; i < pending->members->size(); ++i) {
       const int rank = (*pending->members)[i];
@@ -255,19 +268,24 @@ std::vector<WaitingTensor> Negotiator::Waiting() const {
       }
     }
   }
+  std::vector<WaitingTensor> held = HeldByGroups();
+  std::move(held.begin(), held.end(), std::back_inserter(tensors));
   return tensors;
 }
 
 std::optional<std::int64_t> Negotiator::waiting_since_ns() const {
-  if (open_count_ == (join_key_.empty() ? 0 : 1)) return std::nullopt;
-  return waiting_since_ns_;
+  std::int64_t since_ns = HeldSinceNs();
+  if (open_count_ > (join_key_.empty() ? 0 : 1)) since_ns = std::min(since_ns, waiting_since_ns_);
+  if (since_ns == INT64_MAX) return std::nullopt;
+  return since_ns;
 }
 
 bool Negotiator::is_quiet() const {
   const auto any = [](const std::vector<bool>& flags) {
     return std::find(flags.begin(), flags.end(), true) != flags.end();
   };
-  return pending_.empty() && gate_.empty() && !has_news() && !any(shut_down_) && !any(joined_);
+  return pending_.empty() && gate_.empty() && disputes_.empty() && !has_news() &&
+         !any(shut_down_) && !any(joined_);
 }
 
 void Negotiator::ForgetCached(std::uint64_t list) {

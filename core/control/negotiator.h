@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "core/base/status.h"
+#include "core/control/group_dispute.h"
 #include "core/control/group_gate.h"
 #include "core/control/message.h"
 #include "core/control/process_sets.h"
@@ -20,8 +22,10 @@ namespace ronde {
 /// A name that some ranks have submitted and others have not.
 struct WaitingTensor {
   std::string name;
+  int set = kWorld;
   std::vector<int> waiting;   ///< world ranks that have submitted it, ascending
   std::vector<int> missing;   ///< members of its process set that have not, ascending
+  std::string lack;           ///< what else it waits for, where nobody is missing
   std::int64_t since_ns = 0;  ///< when the first rank submitted it
 };
 
@@ -62,13 +66,24 @@ class Negotiator {
   /// A list without any of it: it changes no slot, and so has the number of the last one.
   [[nodiscard]] ResponseList EmptyList() const;
 
+  /// Whether `rank`, which had seen list number `as_of`, may not ask for more: it has shut down, or
+  /// has joined, or did not know by then that its join had ended.
+  [[nodiscard]] bool HasLeft(int rank, std::uint64_t as_of) const {
+    return shut_down_[rank] || joined_[rank] || as_of < back_in_[rank];
+  }
+  [[nodiscard]] bool HasShutDown(int rank) const { return shut_down_[rank]; }
+  /// Whether a slot means now, and waits for, what it did in list number `as_of`.
+  [[nodiscard]] bool IsCurrent(int slot, std::uint64_t as_of) const {
+    return slots_.Holds(slot) && slots_.changed_in(slot) <= as_of && forgotten_in_ <= as_of;
+  }
+
   [[nodiscard]] bool all_shut_down() const {
     return static_cast<int>(shut_down_order_.size()) == size_;
   }
   /// Ranks that have not shut down, ascending.
   [[nodiscard]] std::vector<int> running_ranks() const;
 
-  /// Every waiting name, longest first.
+  /// Every waiting name, longest first; then those that only their groups hold back.
   [[nodiscard]] std::vector<WaitingTensor> Waiting() const;
   /// When the longest waiting name was first submitted, or earlier; cheap.
   [[nodiscard]] std::optional<std::int64_t> waiting_since_ns() const;
@@ -81,17 +96,23 @@ class Negotiator {
   [[nodiscard]] const SlotDirectory& slots() const { return slots_; }
 
  private:
+  /// The member of a set at `position` puts an operation into `group`, one of `size`.
+  struct GroupVote {
+    std::string group;
+    int size = 0;
+    int position = 0;
+  };
   struct Pending {
     std::string key;
     std::string name;
     int set = kWorld;
-    const std::vector<int>* members = nullptr;        // of the set
-    std::vector<std::optional<Request>> requests;     // by position in members; none where cached
-    std::vector<bool> asked;                          // the same
-    int count = 0;                                    // of those that asked; 0: nothing waits
-    int slot = -1;                                    // what is asked for, where cached
-    std::vector<std::pair<std::string, int>> groups;  // that ranks put it in, with their sizes
-    std::int64_t since_ns = 0;                        // when the first one asked
+    const std::vector<int>* members = nullptr;     // of the set
+    std::vector<std::optional<Request>> requests;  // by position in members; none where cached
+    std::vector<bool> asked;                       // the same
+    int count = 0;                                 // of those that asked; 0: nothing waits
+    int slot = -1;                                 // what is asked for, where cached
+    std::vector<GroupVote> votes;                  // where it is asked for in full
+    std::int64_t since_ns = 0;                     // when the first one asked
   };
 
   void Open(Pending& pending, const std::string& key, const Request& request);
@@ -111,12 +132,31 @@ class Negotiator {
   [[nodiscard]] Answer Agreed(Pending& pending, std::span<const int> joined);
   [[nodiscard]] Answer FromCache(const Pending& pending, std::span<const int> joined);
   void Finish(Pending& pending, Answer answer);
-  /// After the gate: `slot` stays while its answer is held back, and what has become ready since
-  /// `before` is as recent as the next list.
-  void HoldSlots(int slot, std::size_t before);
+  // Groups.
+  [[nodiscard]] std::vector<GroupVote> VotesOf(const Pending& pending) const;
+  void FinishMember(const Pending& pending, const std::vector<GroupVote>& votes, Answer answer);
+  /// The slots of what has become ready since `before` are as recent as the next list.
+  void TouchReady(std::size_t before);
+  void OpenDisputes(const Pending& pending, const std::vector<std::pair<std::string, int>>& groups,
+                    const Status& error);
+  void OpenDispute(const Pending& pending, const std::string& name, const Status& error);
+  /// Takes `request` where its group is in dispute and this rank is done with that.
+  [[nodiscard]] bool IsDeferred(int rank, std::size_t position, const std::string& key,
+                                Request& request, std::int64_t now_ns);
+  [[nodiscard]] bool IsSurplus(const Pending& pending, const GroupDispute& dispute) const;
+  /// Fails what the ranks that do not ask for it will never put into its group, too; tells only
+  /// those that do, as the error's rank_extents.
+  void AnswerSurplus();
+  /// Those that are over, or all; what was deferred is negotiated then.
+  Status EndDisputes(bool all);
+  /// What only groups hold back, and since when the oldest of it; INT64_MAX where there is none.
+  [[nodiscard]] std::vector<WaitingTensor> HeldByGroups() const;
+  [[nodiscard]] std::int64_t HeldSinceNs() const;
   /// What agreed operations change here.
   void Apply(Response& response);
   void RemoveSet(Response& response);
+  /// What is ready and spoke of a slot that is about to be evicted does so no more.
+  void TellInFull(int slot);
   void EndJoin();
   void AssignSlot(const std::string& key, Answer& answer);
   void Evict(int slot);
@@ -129,10 +169,11 @@ class Negotiator {
   ProcessSets sets_;
   SlotDirectory slots_;
   GroupGate gate_;
-  std::unordered_map<std::string, Pending> pending_;  // asked for in full, by key
-  std::vector<Pending> cached_;                       // by slot; kept, so that nothing is allocated
-  int open_count_ = 0;                                // of both that somebody has asked for
-  std::int64_t waiting_since_ns_ = 0;                 // since open_count_ was 0 for the last time
+  std::map<std::pair<int, std::string>, GroupDispute> disputes_;  // by process set and group
+  std::unordered_map<std::string, Pending> pending_;              // asked for in full, by key
+  std::vector<Pending> cached_;        // by slot; kept, so that nothing is allocated
+  int open_count_ = 0;                 // of both that somebody has asked for
+  std::int64_t waiting_since_ns_ = 0;  // since open_count_ was 0 for the last time
   std::vector<Answer> ready_;
   std::int64_t ready_bytes_ = 0;
   std::uint64_t last_list_ = 0;
@@ -141,7 +182,8 @@ class Negotiator {
   std::vector<bool> shut_down_;
   std::vector<int> shut_down_order_;  // the ranks set in shut_down_, first to last
   std::vector<bool> joined_;
-  std::string join_key_;  // under which ranks join; empty while nobody has
+  std::vector<std::uint64_t> back_in_;  // the list that ended a rank's last join
+  std::string join_key_;                // under which ranks join; empty while nobody has
   int last_joined_ = -1;
   bool absent_changed_ = false;
 };

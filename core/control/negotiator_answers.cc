@@ -61,6 +61,7 @@ Answer Negotiator::Agreed(Pending& pending, std::span<const int> joined) {
     requests.push_back(request ? *std::move(request) : stand_in);
   }
   Answer answer{std::make_shared<Response>(Agree(std::move(requests), *pending.members))};
+  answer.stands_in = !joined.empty();
   if (answer.response->error.ok()) Apply(*answer.response);
   if (joined.empty()) AssignSlot(KeyOf(answer.response->request), answer);
   return answer;
@@ -72,12 +73,14 @@ Answer Negotiator::FromCache(const Pending& pending, std::span<const int> joined
   Answer answer{std::make_shared<Response>(*cached)};
   Response& response = *answer.response;
   response.slot = -1;
+  answer.stands_in = true;
   const auto root = static_cast<std::size_t>(response.request.root);
   const bool root_joined =
       std::find(joined.begin(), joined.end(), (*pending.members)[root]) != joined.end();
   response.error = CheckJoined(response.request, joined, root_joined);
   response.request.input_place = {};
   response.request.output_place = {};
+  if (!response.error.ok()) response.rank_extents.clear();  // it concerns all
   if (response.request.kind != OperationKind::kAllgather) return answer;
   for (std::size_t i = 0; i < response.rank_extents.size(); ++i) {
     if (!pending.asked[i]) response.rank_extents[i] = 0;
@@ -87,36 +90,17 @@ Answer Negotiator::FromCache(const Pending& pending, std::span<const int> joined
 
 void Negotiator::Finish(Pending& pending, Answer answer) {
   if (pending.key == join_key_) EndJoin();
-  std::vector<std::pair<std::string, int>> groups;
-  const auto note = [&groups](const Request& request) {
-    const std::pair<std::string, int> group(request.group, request.group_size);
-    if (!group.first.empty() && std::find(groups.begin(), groups.end(), group) == groups.end()) {
-      groups.push_back(group);
-    }
-  };
-  note(answer.response->request);
-  if (pending.slot >= 0) {
-    note(slots_.ResponseOf(pending.slot)->request);
-    slots_.Touch(pending.slot, next_list());
-  }
-  for (const auto& group : pending.groups) {
-    if (std::find(groups.begin(), groups.end(), group) == groups.end()) groups.push_back(group);
-  }
-  const int slot = answer.slot;
-  Close(pending);
   const std::size_t before = ready_.size();
-  gate_.Pass(std::move(answer), groups, ready_);
-  if (!groups.empty()) HoldSlots(slot, before);
+  if (const std::vector<GroupVote> votes = VotesOf(pending); votes.empty()) {
+    if (pending.slot >= 0) slots_.Touch(pending.slot, next_list());
+    ready_.push_back(std::move(answer));
+  } else {
+    answer.since_ns = pending.since_ns;
+    FinishMember(pending, votes, std::move(answer));
+  }
+  Close(pending);
   for (std::size_t i = before; i < ready_.size(); ++i) {
     ready_bytes_ += PayloadBytes(*ready_[i].response);
-  }
-}
-
-void Negotiator::HoldSlots(int slot, std::size_t before) {
-  if (ready_.size() == before && slot >= 0) slots_.Pin(slot);
-  for (std::size_t i = before; i < ready_.size(); ++i) {
-    const int passed = slots_.Find(KeyOf(ready_[i].response->request));
-    if (passed >= 0) slots_.Touch(passed, next_list());
   }
 }
 
@@ -143,24 +127,37 @@ void Negotiator::RemoveSet(Response& response) {
                       : StrCat("process set ", set, " does not exist, or no longer"));
     return;
   }
-  // Evictions come first in a list, so what is ready for it must not speak of these slots.
-  for (Answer& answer : ready_) {
-    if (answer.slot < 0 || SetOf(answer.response->request) != set) continue;
-    answer = {std::make_shared<Response>(*answer.response)};
-    answer.response->slot = -1;
-  }
   gate_.Forget(set);
-  for (const int slot : slots_.SlotsOf(set)) Evict(slot);
+  std::erase_if(disputes_, [set](const auto& item) { return item.first.first == set; });
+  for (const int slot : slots_.SlotsOf(set)) {
+    TellInFull(slot);
+    Evict(slot);
+  }
   // Ranks end what they wait for in it by themselves, when they learn of this.
   open_count_ -= static_cast<int>(
       std::erase_if(pending_, [set](const auto& item) { return item.second.set == set; }));
   sets_.Remove(set);
 }
 
+void Negotiator::TellInFull(int slot) {
+  // Evictions come first in a list.
+  for (Answer& answer : ready_) {
+    if (answer.slot != slot) continue;
+    answer = {std::make_shared<Response>(*answer.response)};
+    answer.response->slot = -1;
+  }
+}
+
 void Negotiator::EndJoin() {
+  for (int rank = 0; rank < size_; ++rank) {
+    if (joined_[rank]) back_in_[rank] = next_list();
+  }
   joined_.assign(joined_.size(), false);
   join_key_.clear();
   absent_changed_ = true;
+  const std::size_t before = ready_.size();
+  gate_.EndJoin(ready_);
+  TouchReady(before);
 }
 
 void Negotiator::AssignSlot(const std::string& key, Answer& answer) {
@@ -197,7 +194,9 @@ void Negotiator::KeepOfLeavers(const Pending& cached) {
       Open(pending, cached.key, request);
       pending.requests.resize(pending.members->size());
     }
-    if (!request.group.empty()) pending.groups.emplace_back(request.group, request.group_size);
+    if (!request.group.empty()) {
+      pending.votes.push_back({request.group, request.group_size, static_cast<int>(i)});
+    }
     pending.requests[i] = std::move(request);
     MarkAsked(pending, i, cached.since_ns);
   }

@@ -37,9 +37,14 @@ std::string StallText(const WaitingTensor& longest, const std::vector<std::strin
   std::string text = one ? "tensor " : "tensors ";
   for (std::size_t i = 0; i < names.size(); ++i)
     text += StrCat(i == 0 ? "'" : ", '", names[i], "'");
+  if (longest.set != kWorld) text += StrCat(" of process set ", longest.set);
   return StrCat(text, one ? " was" : " were", " submitted by ", RanksText(longest.waiting), " ",
-                one ? "" : "up to ", std::fixed, std::setprecision(1), seconds,
-                " s ago but not by ", RanksText(longest.missing));
+                one ? "" : "up to ", std::fixed, std::setprecision(1), seconds, " s ago but ",
+                longest.lack.empty() ? "not by " + RanksText(longest.missing) : longest.lack);
+}
+
+bool WaitAlike(const WaitingTensor& a, const WaitingTensor& b) {
+  return a.set == b.set && a.waiting == b.waiting && a.missing == b.missing && a.lack == b.lack;
 }
 
 // One clause for all that wait for the same ranks; kMaxNamed names in all.
@@ -51,9 +56,7 @@ std::string StallsText(const std::vector<const WaitingTensor*>& stalled, std::in
     if (said[i]) continue;
     std::vector<std::string> names;
     for (std::size_t k = i; k < named; ++k) {
-      const bool same =
-          stalled[k]->waiting == stalled[i]->waiting && stalled[k]->missing == stalled[i]->missing;
-      if (!same) continue;
+      if (!WaitAlike(*stalled[k], *stalled[i])) continue;
       said[k] = true;
       names.push_back(stalled[k]->name);
     }
@@ -76,14 +79,14 @@ StallInspector::StallInspector(const Clock& clock, double warning_s, double shut
 Status StallInspector::Check(std::span<const WaitingTensor> waiting) {
   const std::int64_t now_ns = clock_.NowNs();
   last_check_ns_ = now_ns;
-  std::set<std::pair<std::string, std::int64_t>> warned;
+  std::set<std::tuple<int, std::string, std::int64_t>> warned;
   std::vector<const WaitingTensor*> stalled;  // newly
   std::vector<const WaitingTensor*> given_up;
   for (const WaitingTensor& tensor : waiting) {
     const std::int64_t waited_ns = now_ns - tensor.since_ns;
     if (shutdown_ns_ > 0 && waited_ns >= shutdown_ns_) given_up.push_back(&tensor);
     if (warning_ns_ == 0 || waited_ns < warning_ns_) continue;
-    const auto [entry, added] = warned.emplace(tensor.name, tensor.since_ns);
+    const auto [entry, added] = warned.emplace(tensor.set, tensor.name, tensor.since_ns);
     if (added && !warned_.contains(*entry)) stalled.push_back(&tensor);
   }
   warned_ = std::move(warned);

@@ -5,7 +5,7 @@
 #include <set>
 #include <span>
 #include <string>
-#include <utility>
+#include <tuple>
 
 #include "core/base/clock.h"
 #include "core/base/status.h"
@@ -36,8 +36,8 @@ class StallInspector {
   const std::int64_t shutdown_ns_;
   const Warn warn_;
   std::int64_t last_check_ns_;
-  // Of what has been warned: name and since when it has waited. Process sets share names.
-  std::set<std::pair<std::string, std::int64_t>> warned_;
+  // Of what has been warned: process set, name and since when it has waited.
+  std::set<std::tuple<int, std::string, std::int64_t>> warned_;
 };
 
 }  // namespace ronde

@@ -1,5 +1,6 @@
 #include "core/control/tensor_queue.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/strcat.h"
@@ -7,7 +8,7 @@
 
 namespace ronde {
 
-Result<TensorQueue::Added> TensorQueue::Add(TensorEntry entry, std::int64_t now_ns,
+Result<TensorQueue::Added> TensorQueue::Add(TensorEntry&& entry, std::int64_t now_ns,
                                             EngineObserver* observer) {
   std::lock_guard lock(mutex_);
   if (!refusal_.ok()) return refusal_;
@@ -56,14 +57,34 @@ Result<TensorQueue::Slot*> TensorQueue::Reserve(const Request& request) {
   return &found->second;
 }
 
-TensorQueue::Added TensorQueue::Fill(Slot& slot, TensorEntry entry, std::int64_t now_ns) {
+TensorQueue::Added TensorQueue::Fill(Slot& slot, TensorEntry&& entry, std::int64_t now_ns) {
   if (in_flight_++ == 0) busy_since_ns_ = now_ns;
   slot.handle_ = Handle(*this, &slot);
-  entry.enqueued_ns = now_ns;
-  entry.handle = slot.handle_;
-  slot.entry_ = std::move(entry);
+  if (!slot.kept_ || slot.request_ != entry.request) {
+    slot.request_ = std::move(entry.request);
+    slot.unchanged_ = false;
+  }
+  slot.entry_.input = std::move(entry.input);
+  slot.entry_.output = std::move(entry.output);
+  slot.entry_.group = std::move(entry.group);
+  slot.entry_.enqueued_ns = now_ns;
   new_.push_back(&slot);
-  return {slot.handle_, new_.size() == 1};
+  return {slot.handle_, TakeWake(slot)};
+}
+
+bool TensorQueue::TakeWake(const Slot& slot) {
+  if (wake_at_ == 0 || (new_.size() < wake_at_ && slot.kept_)) return false;
+  wake_at_ = 0;
+  return true;
+}
+
+bool TensorQueue::Expect(std::size_t count) {
+  std::lock_guard lock(mutex_);
+  const bool has_stranger =
+      std::any_of(new_.begin(), new_.end(), [](const Slot* slot) { return !slot->kept_; });
+  if (new_.size() >= count || has_stranger) return false;
+  wake_at_ = count;
+  return true;
 }
 
 void TensorQueue::Free(Slot& slot) {
@@ -73,7 +94,8 @@ void TensorQueue::Free(Slot& slot) {
 
 TensorQueue::New TensorQueue::DrainNew() {
   std::lock_guard lock(mutex_);
-  New drained{.slots = {}, .closed = closed_};
+  wake_at_ = 0;
+  New drained{.slots = {}, .closed = closed_, .is_burst = in_flight_ == new_.size()};
   if (new_.empty()) return drained;
   drained.slots.reserve(new_.size());
   drained.slots.swap(new_);
@@ -93,20 +115,36 @@ std::vector<TensorQueue::Slot*> TensorQueue::FindAllOf(int process_set) {
   std::vector<Slot*> all;
   for (auto& [key, slot] : slots_) {
     const bool waits = slot.stage_ == Stage::kDrained;
-    if (waits && SetOf(slot.entry_.request) == process_set) all.push_back(&slot);
+    if (waits && SetOf(slot.request_) == process_set) all.push_back(&slot);
   }
   return all;
 }
 
 TensorEntry TensorQueue::Take(Slot& slot) {
+  TensorEntry entry{.request = {}, .handle = Handle(nullptr)};
   std::lock_guard lock(mutex_);
+  TakeInto(slot, entry);
+  return entry;
+}
+
+void TensorQueue::TakeAll(std::span<Slot* const> slots, std::span<ReadyOperation> into) {
+  std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < slots.size(); ++i) TakeInto(*slots[i], into[i].entry);
+}
+
+void TensorQueue::TakeInto(Slot& slot, TensorEntry& entry) {
   slot.stage_ = Stage::kTaken;
-  return std::move(slot.entry_);
+  entry.input = slot.entry_.input;
+  entry.output = slot.entry_.output;
+  entry.group = std::move(slot.entry_.group);
+  entry.enqueued_ns = slot.entry_.enqueued_ns;
+  entry.handle = slot.handle_;
 }
 
 void TensorQueue::Keep(Slot& slot, bool keep) {
   std::lock_guard lock(mutex_);
   slot.kept_ = keep;
+  slot.unchanged_ = keep;
   if (!keep && slot.stage_ == Stage::kFree) slots_.erase(std::string(*slot.key_));
 }
 
@@ -130,7 +168,7 @@ void TensorQueue::Close() {
 
 void TensorQueue::FailAll(const Status& status, EngineObserver* observer) {
   std::vector<Handle> handles;
-  std::vector<TensorEntry> entries;  // without buffers; those that were taken have lost their names
+  std::vector<TensorEntry> entries;  // without buffers
   {
     std::lock_guard lock(mutex_);
     closed_ = true;
@@ -141,9 +179,7 @@ void TensorQueue::FailAll(const Status& status, EngineObserver* observer) {
       handles.push_back(slot.handle_);
       if (observer == nullptr) continue;
       TensorEntry& entry = entries.emplace_back();
-      entry.request = slot.entry_.request;
-      const bool in_world = SetOf(entry.request) == kWorld;
-      entry.request.name = in_world ? key : key.substr(0, key.rfind('\0'));
+      entry.request = slot.request_;
       entry.enqueued_ns = slot.entry_.enqueued_ns;
     }
   }

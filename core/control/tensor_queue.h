@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -24,7 +25,9 @@ class TensorQueue final : private HandleOwner {
   class Slot {
    public:
     /// Engine thread, from DrainNew until Take.
-    [[nodiscard]] const Request& request() const { return entry_.request; }
+    [[nodiscard]] const Request& request() const { return request_; }
+    /// It is what was asked for when Keep said so, whatever that was.
+    [[nodiscard]] bool unchanged() const { return unchanged_; }
     [[nodiscard]] const std::string& key() const { return *key_; }
     /// Engine thread: where the response cache has what this rank asked for last, or -1.
     int cache_slot = -1;
@@ -32,8 +35,12 @@ class TensorQueue final : private HandleOwner {
    private:
     friend class TensorQueue;
     enum class Stage { kFree, kNew, kDrained, kTaken };
-    TensorEntry entry_{.request = {}, .handle = Handle(nullptr)};  // without its buffers once taken
+    // Both stay when the operation has ended, so that the next one needs no memory: what one thread
+    // allocates, another had better not free.
+    Request request_;
+    TensorEntry entry_{.request = {}, .handle = Handle(nullptr)};  // without request and handle
     Handle handle_{nullptr};
+    bool unchanged_ = false;
     Stage stage_ = Stage::kFree;
     bool kept_ = false;
     const std::string* key_ = nullptr;
@@ -44,12 +51,12 @@ class TensorQueue final : private HandleOwner {
 
   struct Added {
     Handle handle;
-    bool first = false;  ///< none was new before, so that the engine has to be woken
+    bool wake = false;  ///< the engine has to be woken, see Expect
   };
   /// Adds an operation, asked for at `now_ns`; `entry` comes without its handle. Tells
   /// `observer`, which may be null, where the operation is taken.
   /// Errors: kDuplicateName; what Close or FailAll left.
-  [[nodiscard]] Result<Added> Add(TensorEntry entry, std::int64_t now_ns,
+  [[nodiscard]] Result<Added> Add(TensorEntry&& entry, std::int64_t now_ns,
                                   EngineObserver* observer = nullptr);
 
   /// The same for several, all or none; the handles are those of `entries`, in order.
@@ -60,16 +67,25 @@ class TensorQueue final : private HandleOwner {
   struct New {
     std::vector<Slot*> slots;  ///< in the order of submission
     bool closed = false;       ///< nothing will follow them
+    bool is_burst = false;     ///< nothing else is in flight
   };
-  /// The operations that no call has returned before; from now on they can be taken.
+  /// The operations that no call has returned before; from now on they can be taken. Until the next
+  /// Expect nobody has to wake the engine: it looks here once more before it sleeps.
   [[nodiscard]] New DrainNew();
+
+  /// The engine sleeps, until `count` operations are new (at least 1) or one that has no place of
+  /// its own here is. False where so many are there already.
+  [[nodiscard]] bool Expect(std::size_t count);
 
   /// A drained operation that has not been taken, or null.
   [[nodiscard]] Slot* Find(const std::string& key);
   /// Every drained operation of a process set.
   [[nodiscard]] std::vector<Slot*> FindAllOf(int process_set);
-  /// Hands out such an operation for execution; its key stays in use until its handle completes.
+  /// Hands out such an operation for execution, its request excepted; its key stays in use until
+  /// its handle completes.
   [[nodiscard]] TensorEntry Take(Slot& slot);
+  /// The same for several, into what may be of earlier operations.
+  void TakeAll(std::span<Slot* const> slots, std::span<ReadyOperation> into);
   /// Whether the place stays when the operation has ended.
   void Keep(Slot& slot, bool keep);
 
@@ -93,7 +109,9 @@ class TensorQueue final : private HandleOwner {
   using Stage = Slot::Stage;
   /// A free slot for the operation, now in use, or kDuplicateName.
   Result<Slot*> Reserve(const Request& request);
-  Added Fill(Slot& slot, TensorEntry entry, std::int64_t now_ns);
+  Added Fill(Slot& slot, TensorEntry&& entry, std::int64_t now_ns);
+  static void TakeInto(Slot& slot, TensorEntry& entry);
+  [[nodiscard]] bool TakeWake(const Slot& slot);
   void Free(Slot& slot);
   /// A slot's operation has ended: its key may be used again.
   void BeforeCompletion(void* item, const Status& status) override;
@@ -103,6 +121,7 @@ class TensorQueue final : private HandleOwner {
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Slot> slots_;  // nodes stay where they are
   std::vector<Slot*> new_;
+  std::size_t wake_at_ = 1;  // so many of new_ wake the engine; 0: it is awake
   std::size_t in_flight_ = 0;
   Status refusal_;  // not ok: what later operations get
   bool closed_ = false;

@@ -7,8 +7,6 @@ namespace ronde {
 namespace {
 
 constexpr double kNsPerSecond = 1e9;
-// The time of submission of what a rank that has joined takes part in without having asked for it.
-constexpr std::int64_t kNotOurs = 0;
 constexpr double kFillPerThreshold = 1 << 20;
 
 std::uint64_t Elapsed(std::int64_t begin_ns, std::int64_t end_ns) {
@@ -60,7 +58,7 @@ void Metrics::OnList(const ListInfo& info, std::int64_t now_ns) {
 }
 
 void Metrics::OnAgreed(const Request& request, std::int64_t submitted_ns, std::int64_t now_ns) {
-  if (submitted_ns == kNotOurs) return;
+  if (submitted_ns == kStandsIn) return;
   Of(request.kind).negotiation_ns.Record(Elapsed(submitted_ns, now_ns));
 }
 
@@ -103,7 +101,7 @@ void Metrics::OnCompleted(const Request& request, const Status& status, std::int
     failures_[code].fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  if (submitted_ns == kNotOurs) return;
+  if (submitted_ns == kStandsIn) return;
   OfKind& of_kind = Of(request.kind);
   of_kind.calls.Add(1);
   of_kind.payload_bytes.Add(PayloadBytes(request));

@@ -18,6 +18,10 @@ struct ListInfo {
   std::size_t queue_depth = 0;  ///< operations in flight on this rank when it came
 };
 
+/// In place of a time of submission: this rank has joined and only stands in, with zeros, for an
+/// operation that it did not ask for.
+inline constexpr std::int64_t kStandsIn = -1;
+
 /// Watches an engine: timeline, metrics. Times are of the engine's Clock, in nanoseconds.
 /// Thread rule: OnSubmitted may come from any thread, the rest from the engine's; implementations
 /// guard themselves. Must not block, and costs little: it sits in the path of every operation.
@@ -29,7 +33,8 @@ class EngineObserver {
   virtual void OnSubmitted(const Request& /*request*/, std::int64_t /*now_ns*/) {}
   /// A list has arrived; the operations in it follow, each by OnAgreed.
   virtual void OnList(const ListInfo& /*info*/, std::int64_t /*now_ns*/) {}
-  /// All ranks have asked for it (submitted here at `submitted_ns`); it now waits for its turn.
+  /// All ranks have asked for it (submitted here at `submitted_ns`, or kStandsIn); it now waits for
+  /// its turn.
   virtual void OnAgreed(const Request& /*request*/, std::int64_t /*submitted_ns*/,
                         std::int64_t /*now_ns*/) {}
   /// Operations that travel together begin: what follows, until OnBatchEnd, concerns them.

@@ -119,7 +119,7 @@ void Timeline::OnList(const ListInfo& info, std::int64_t now_ns) {
 void Timeline::OnAgreed(const Request& request, std::int64_t submitted_ns, std::int64_t now_ns) {
   if (!recording()) return;
   TimelineEvent event = EventOf(TimelineEvent::Type::kAgreed, request, now_ns);
-  event.begin_ns = submitted_ns;
+  event.begin_ns = submitted_ns == kStandsIn ? now_ns : submitted_ns;
   queue_.Add(event, request.name);
 }
 

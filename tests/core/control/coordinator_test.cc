@@ -157,6 +157,78 @@ TEST(Coordinator, WhatARankSaysOfItsSlotsCountsBeforeItLeaves) {
   EXPECT_EQ(list->cached, std::vector<std::uint32_t>{slot});
 }
 
+TEST(Coordinator, ARankThatDoesNotKnowThatItsSlotIsGoneHasNotLeftYet) {
+  for (const bool joins : {false, true}) {
+    const ManualClock clock;
+    Coordinator coordinator(3, ConfigWith(Setting::kLockAfter, "0"), clock);
+    std::uint64_t as_of = 0;
+    const std::uint32_t slot = CacheW(coordinator, 3, as_of);
+    RequestList other = Requests({"w"});
+    other.requests[0].shape = {7};
+    other.as_of = as_of;
+    ASSERT_TRUE(coordinator.Add(0, other).ok());
+    // Rank 1 asks by its slot and leaves, before it can hear that the slot means nothing any more.
+    RequestList leave;
+    leave.partial = {{1, {slot}}};
+    leave.shutdown = !joins;
+    leave.as_of = as_of;
+    if (joins) {
+      leave.requests.emplace_back().name = "ronde.join";
+      leave.requests[0].kind = OperationKind::kJoin;
+    }
+    ASSERT_TRUE(coordinator.Add(1, leave).ok());
+    const std::optional<ResponseList> news = coordinator.TakeDue();
+    ASSERT_TRUE(news.has_value());
+    EXPECT_EQ(news->evicted, std::vector<std::uint32_t>{slot});
+    EXPECT_FALSE(news->absent_changed);
+    // Now it has heard of it.
+    RequestList again = Requests({"w"});
+    again.as_of = news->number;
+    ASSERT_TRUE(coordinator.Add(1, again).ok());
+    leave.partial.clear();
+    leave.as_of = news->number;
+    ASSERT_TRUE(coordinator.Add(1, leave).ok());
+    ASSERT_TRUE(coordinator.Add(1, leave).ok()) << "once too often does no harm";
+    ASSERT_TRUE(coordinator.Add(2, again).ok());
+    const std::optional<ResponseList> list = coordinator.TakeDue();
+    ASSERT_TRUE(list.has_value());
+    EXPECT_EQ(list->absent, std::vector<std::int32_t>{1});
+    ASSERT_EQ(list->responses.size(), 1u);
+    EXPECT_EQ(list->responses[0].error.code(), StatusCode::kMismatch) << "its data counts";
+  }
+}
+
+TEST(Coordinator, WhatItsGroupHoldsBackKeepsNoRankFromLeaving) {
+  const ManualClock clock;
+  Coordinator coordinator(2, ConfigWith(Setting::kLockAfter, "0"), clock);
+  RequestList both = Requests({"a", "b"});
+  for (Request& request : both.requests) {
+    request.group = "g";
+    request.group_size = 2;
+  }
+  for (const int rank : {0, 1}) ASSERT_TRUE(coordinator.Add(rank, both).ok());
+  const std::optional<ResponseList> first = coordinator.TakeDue();
+  ASSERT_TRUE(first.has_value());
+  ASSERT_EQ(first->responses.size(), 2u);
+  const auto slot = static_cast<std::uint32_t>(first->responses[0].slot);
+  for (const int rank : {0, 1}) {
+    RequestList again;
+    again.partial = {{rank, {slot}}};
+    again.as_of = first->number;
+    ASSERT_TRUE(coordinator.Add(rank, again).ok());
+  }
+  EXPECT_FALSE(coordinator.TakeDue().has_value()) << "held back";
+  RequestList leave;
+  leave.partial = {{1, {slot}}};
+  leave.requests.emplace_back().name = "ronde.join";
+  leave.requests[0].kind = OperationKind::kJoin;
+  leave.as_of = first->number;
+  ASSERT_TRUE(coordinator.Add(1, leave).ok());
+  const std::optional<ResponseList> news = coordinator.TakeDue();
+  ASSERT_TRUE(news.has_value()) << "it will not say so again";
+  EXPECT_EQ(news->absent, std::vector<std::int32_t>{1});
+}
+
 TEST(Coordinator, NewsWithoutAnswersIsToldAtOnceWhateverTheCycleTime) {
   const ManualClock clock;
   Coordinator coordinator(3, ConfigWith(Setting::kCycleTimeMs, "1000"), clock);

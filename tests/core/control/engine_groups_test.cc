@@ -203,5 +203,29 @@ TEST(EngineGroup, CannotHoldAChangeOfTheWorld) {
   });
 }
 
+TEST(EngineGroupsInDispute, WhoGaveMoreThanTheOthersLearnsItOfEveryMember) {
+  for (int round = 0; round < 20; ++round) {
+    RunRanks(3, [&](Transport& transport) {
+      EngineRank rank(transport, {{Setting::kLockAfter, "0"}});
+      const int mine = transport.rank() == round % 3 ? 2 : 4;
+      for (int step = 0; step < 3; ++step) {
+        // In the second step they disagree.
+        const int size = step == 1 ? mine : 4;
+        std::vector<Floats> values(size, Floats{1});
+        std::vector<Handle> handles;
+        for (int i = 0; i < size; ++i) {
+          handles.push_back(rank.SumInGroup("g", size, StrCat("t", i), values[i]));
+        }
+        for (const Handle& handle : handles) {
+          const Status status = handle.WaitUntil(Deadline::After(20));
+          EXPECT_EQ(status.code(), step == 1 ? StatusCode::kMismatch : StatusCode::kOk)
+              << status.ToString();
+        }
+      }
+      EXPECT_TRUE(rank.engine.Shutdown().ok());
+    });
+  }
+}
+
 }  // namespace
 }  // namespace ronde

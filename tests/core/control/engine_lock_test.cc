@@ -1,6 +1,7 @@
 // The locked schedule, with ranks as threads: what is asked for again and again is not negotiated,
 // and whoever does something else gets what negotiation would have given.
 #include <atomic>
+#include <functional>
 #include <latch>
 #include <random>
 #include <string>
@@ -236,6 +237,44 @@ TEST(EngineWithoutALock, WhereItIsOffOrRanksHaveNoBoard) {
       EXPECT_TRUE(rank.engine.Shutdown().ok());
     });
   }
+}
+
+TEST(EngineBursts, WhereFewerComeThanBeforeNothingWaitsForTheRest) {
+  for (const char* lock_after : {"0", "3"}) {
+    RunRanks(2, [&](Transport& transport) {
+      EngineRank rank(transport, {{Setting::kLockAfter, lock_after}});
+      Step step(rank, transport);
+      for (int round = 0; round < 10; ++round) {
+        step.RunOften({"a", "b", "c", "d"});
+        // One by one, each after the one before has ended; and only some of them.
+        for (const char* name : {"a", "b", "c", "d", "a", "a", "d"}) step.Run({name});
+        step.Run({"b", "a"});
+        step.Run({"a", "x"});
+        step.Run({"x"});
+      }
+      EXPECT_TRUE(rank.engine.Shutdown().ok());
+    });
+  }
+}
+
+TEST(EngineBursts, AreCompletedByCallbacksToo) {
+  // Nobody waits between the operations: what completes one submits the next.
+  RunRanks(2, [](Transport& transport) {
+    EngineRank rank(transport, LockSoon());
+    Step step(rank, transport);
+    step.RunOften({"a", "b", "c"});
+    std::vector<float> values(5, 1);
+    std::atomic<int> rounds{0};
+    std::latch done(1);
+    std::function<void(const Status&)> next = [&](const Status& status) {
+      EXPECT_TRUE(status.ok()) << status.ToString();
+      if (rounds.fetch_add(1) == 40) return done.count_down();
+      rank.Sum(rounds % 2 == 0 ? "a" : "b", values).OnComplete(next);
+    };
+    next(Status::Ok());
+    done.wait();
+    EXPECT_TRUE(rank.engine.Shutdown().ok());
+  });
 }
 
 }  // namespace

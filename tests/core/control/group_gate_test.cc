@@ -129,5 +129,45 @@ TEST(GroupGate, GroupsOfDifferentProcessSetsHaveNothingToDoWithEachOther) {
   EXPECT_EQ(ready[0].response->request.process_set, 2);
 }
 
+TEST(GroupGate, TheEndOfAJoinFailsGroupsInWhichZerosStoodForSomebody) {
+  GroupGate gate;
+  std::vector<Answer> ready;
+  Answer zeros = AnswerFor("b");
+  zeros.stands_in = true;
+  gate.Pass(AnswerFor("a"), Groups{{"g", 3}}, ready);
+  gate.Pass(zeros, Groups{{"g", 3}}, ready);
+  gate.Pass(AnswerFor("p"), Groups{{"h", 2}}, ready);
+  gate.EndJoin(ready);
+  EXPECT_EQ(Names(ready), (Strings{"a", "b"}));
+  for (const Answer& answer : ready) {
+    EXPECT_EQ(answer.response->error.code(), StatusCode::kInvalidArgument);
+    EXPECT_NE(answer.response->error.message().find("2 of its 3"), std::string::npos);
+  }
+  ready.clear();
+  gate.Pass(AnswerFor("q"), Groups{{"h", 2}}, ready);
+  EXPECT_EQ(Names(ready), (Strings{"p", "q"})) << "all ranks have asked for these";
+  EXPECT_TRUE(gate.empty());
+}
+
+TEST(GroupGate, TellsWhatItHoldsBackAndWhatIsLacking) {
+  GroupGate gate;
+  std::vector<Answer> ready;
+  EXPECT_EQ(gate.since_ns(), INT64_MAX);
+  Answer late = AnswerFor("a");
+  late.since_ns = 7;
+  gate.Pass(late, Groups{{"g", 3}}, ready);
+  Answer early = AnswerFor("b");
+  early.since_ns = 5;
+  gate.Pass(early, Groups{{"g", 3}}, ready);
+  EXPECT_EQ(gate.since_ns(), 5);
+  const std::vector<HeldMember> held = gate.held();
+  ASSERT_EQ(held.size(), 2u);
+  EXPECT_EQ(held[1].answer->response->request.name, "b");
+  EXPECT_EQ(held[1].lack, "group 'g' has 2 of its 3 operations");
+  gate.Pass(Failure("c"), Groups{{"g", 3}}, ready);
+  EXPECT_EQ(gate.since_ns(), INT64_MAX);
+  EXPECT_TRUE(gate.held().empty());
+}
+
 }  // namespace
 }  // namespace ronde

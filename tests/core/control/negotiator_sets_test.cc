@@ -235,8 +235,9 @@ TEST(NegotiatorGroups, RanksMustAgreeOnThem) {
     for (const int rank : {0, 1}) Ask(negotiator, rank, Grouped("b", "g", 2));
     Ask(negotiator, 0, Grouped("a", "g", 2));
     Ask(negotiator, 1, other);
+    if (other.group_size == 3) Ask(negotiator, 1, Grouped("c", "g", 3));
     const ResponseList list = negotiator.TakeReady();
-    ASSERT_EQ(list.responses.size(), 2u);
+    ASSERT_GE(list.responses.size(), 2u);
     for (const Response& response : list.responses) {
       EXPECT_EQ(response.error.code(), StatusCode::kMismatch) << response.request.name;
     }
@@ -270,6 +271,97 @@ TEST(NegotiatorGroups, AMemberThatNeedsALeaverFailsThemAll) {
   ASSERT_EQ(list.responses.size(), 2u);
   for (const Response& response : list.responses) {
     EXPECT_EQ(response.error.code(), StatusCode::kShutdown) << response.request.name;
+  }
+}
+
+TEST(NegotiatorGroups, WhatTheyHoldBackIsWaitedFor) {
+  Negotiator negotiator(2);
+  for (const int rank : {0, 1}) Ask(negotiator, rank, Grouped("a", "g", 2), 5 + rank);
+  EXPECT_EQ(negotiator.waiting_since_ns(), 5);
+  const std::vector<WaitingTensor> waiting = negotiator.Waiting();
+  ASSERT_EQ(waiting.size(), 1u);
+  EXPECT_EQ(waiting[0].name, "a");
+  EXPECT_EQ(waiting[0].waiting, (std::vector<int>{0, 1}));
+  EXPECT_TRUE(waiting[0].missing.empty());
+  EXPECT_EQ(waiting[0].lack, "group 'g' has 1 of its 2 operations");
+  AskAll(negotiator, 2, Grouped("b", "g", 2));
+  EXPECT_FALSE(negotiator.waiting_since_ns().has_value());
+}
+
+// In the world of three, rank 0 thinks the group has two members, the others three.
+void AskInTheirSizes(Negotiator& negotiator, int rank, std::initializer_list<const char*> names) {
+  for (const char* name : names) Ask(negotiator, rank, Grouped(name, "g", rank == 0 ? 2 : 3));
+}
+
+void ExpectMismatches(Negotiator& negotiator, Strings names) {
+  const ResponseList list = negotiator.TakeReady();
+  EXPECT_EQ(Names(list), names);
+  for (const Response& response : list.responses) {
+    EXPECT_EQ(response.error.code(), StatusCode::kMismatch) << response.error.ToString();
+    EXPECT_NE(response.error.message().find("group 'g' of 2"), std::string::npos)
+        << response.error.message();
+  }
+}
+
+TEST(NegotiatorGroups, SurplusMembersFailOnceNobodyElseCanComeAndOnlyForThoseWhoAsked) {
+  for (const bool surplus_first : {false, true}) {
+    Negotiator negotiator(3, surplus_first ? 8 : 0);
+    if (surplus_first) AskInTheirSizes(negotiator, 1, {"c"});
+    AskInTheirSizes(negotiator, 0, {"a"});
+    AskInTheirSizes(negotiator, 1, {"a", "b"});
+    AskInTheirSizes(negotiator, 2, {"a"});
+    ExpectMismatches(negotiator, {"a"});
+    AskInTheirSizes(negotiator, 0, {"b"});
+    if (!surplus_first) AskInTheirSizes(negotiator, 1, {"c"});
+    AskInTheirSizes(negotiator, 2, {"b"});
+    ExpectMismatches(negotiator, {"b"});
+    // Rank 0 has heard of all that it knows of, and uses the group again.
+    for (const char* name : {"c", "a", "b"}) Ask(negotiator, 0, Grouped(name, "g", 3));
+    EXPECT_FALSE(negotiator.has_ready()) << "rank 2 may still come";
+    EXPECT_EQ(negotiator.Waiting().size(), 4u) << "none of which is lost from sight";
+    AskInTheirSizes(negotiator, 2, {"c"});
+    const ResponseList surplus = negotiator.TakeReady();
+    ASSERT_EQ(Names(surplus), Strings{"c"});
+    EXPECT_EQ(surplus.responses[0].rank_extents, (Numbers{1, 2}));
+    EXPECT_EQ(surplus.responses[0].error.code(), StatusCode::kMismatch);
+    for (const char* name : {"a", "b", "c"}) {
+      for (const int rank : {1, 2}) Ask(negotiator, rank, Grouped(name, "g", 3));
+    }
+    const ResponseList list = negotiator.TakeReady();
+    EXPECT_EQ(list.responses.size(), 3u);
+    for (const Response& response : list.responses) EXPECT_TRUE(response.error.ok());
+    EXPECT_TRUE(negotiator.is_quiet());
+    EXPECT_FALSE(negotiator.waiting_since_ns().has_value());
+  }
+}
+
+TEST(NegotiatorGroups, ADisputeThatARankDoesNotSeeToItsEndSpoilsNoLaterUse) {
+  Negotiator negotiator(3);
+  for (const int rank : {0, 1, 2}) AskInTheirSizes(negotiator, rank, {"a", "b"});  // and never "c"
+  EXPECT_EQ(negotiator.TakeReady().responses.size(), 2u);
+  for (const char* name : {"a", "b"}) {
+    for (const int rank : {1, 0, 2}) Ask(negotiator, rank, Grouped(name, "g", 2));
+  }
+  const ResponseList list = negotiator.TakeReady();
+  ASSERT_EQ(list.responses.size(), 2u);
+  for (const Response& response : list.responses) EXPECT_TRUE(response.error.ok());
+}
+
+TEST(NegotiatorGroups, WhoLeavesEndsDisputes) {
+  for (const bool joins : {false, true}) {
+    Negotiator negotiator(3);
+    for (const int rank : {0, 1, 2}) AskInTheirSizes(negotiator, rank, {"a"});
+    EXPECT_EQ(negotiator.TakeReady().responses.size(), 1u);
+    Ask(negotiator, 1, Grouped("a", "g", 3));  // anew
+    if (joins) {
+      Ask(negotiator, 1, Named("ronde.join", kWorld, OperationKind::kJoin));
+    } else {
+      ASSERT_TRUE(negotiator.MarkShutdown(1).ok());
+    }
+    for (const int rank : {0, 2}) Ask(negotiator, rank, Grouped("a", "g", 1));
+    const ResponseList list = negotiator.TakeReady();
+    ASSERT_EQ(list.responses.size(), 1u);
+    EXPECT_EQ(list.responses[0].error.code(), StatusCode::kMismatch) << "what it asked for counts";
   }
 }
 

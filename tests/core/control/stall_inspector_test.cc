@@ -108,5 +108,33 @@ TEST_F(StallInspectorTest, SaysWhenToLookAgain) {
   EXPECT_EQ(inspector.NextCheckNs(start_ns), clock_.NowNs() + 15'000'000'000);
 }
 
+TEST_F(StallInspectorTest, TheSameNameInTwoProcessSetsIsTwoStallsEachWarnedOfOnce) {
+  StallInspector inspector = Make(10, 0);
+  std::vector<WaitingTensor> waiting = {Waiting("w"), Waiting("w")};
+  waiting[1].set = 3;
+  for (int i = 0; i < 4; ++i) {
+    clock_.Advance(10);
+    EXPECT_TRUE(inspector.Check(waiting).ok());
+  }
+  ASSERT_EQ(warnings_.size(), 1u);
+  EXPECT_EQ(warnings_[0].substr(0, warnings_[0].find(" (submit")),
+            "stalled: tensor 'w' was submitted by ranks 0, 2 10.0 s ago but not by rank 1; tensor "
+            "'w' of process set 3 was submitted by ranks 0, 2 10.0 s ago but not by rank 1");
+}
+
+TEST_F(StallInspectorTest, WhatItsGroupHoldsBackSaysWhatIsLacking) {
+  StallInspector inspector = Make(10, 0);
+  std::vector<WaitingTensor> waiting = {Waiting("w")};
+  waiting[0].waiting = {0, 1, 2};
+  waiting[0].missing.clear();
+  waiting[0].lack = "group 'g' has 1 of its 2 operations";
+  clock_.Advance(10);
+  EXPECT_TRUE(inspector.Check(waiting).ok());
+  ASSERT_EQ(warnings_.size(), 1u);
+  EXPECT_EQ(warnings_[0].substr(0, warnings_[0].find(" (submit")),
+            "stalled: tensor 'w' was submitted by ranks 0-2 10.0 s ago but group 'g' has 1 of its "
+            "2 operations");
+}
+
 }  // namespace
 }  // namespace ronde

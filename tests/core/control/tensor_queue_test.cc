@@ -31,15 +31,15 @@ class TensorQueueTest : public testing::Test {
 };
 
 TEST_F(TensorQueueTest, DrainsInTheOrderOfSubmissionOnce) {
-  EXPECT_TRUE(Add("b").value().first);
-  EXPECT_FALSE(Add("a").value().first);  // the engine has been woken for "b"
+  EXPECT_TRUE(Add("b").value().wake);
+  EXPECT_FALSE(Add("a").value().wake);  // the engine has been woken for "b"
   const TensorQueue::New drained = queue_.DrainNew();
   ASSERT_EQ(drained.slots.size(), 2u);
   EXPECT_EQ(drained.slots[0]->request().name, "b");
   EXPECT_EQ(drained.slots[1]->request().name, "a");
   EXPECT_FALSE(drained.closed);
   EXPECT_TRUE(queue_.DrainNew().slots.empty());
-  EXPECT_TRUE(Add("c").value().first);
+  EXPECT_FALSE(Add("c").value().wake);  // it is awake
 }
 
 TEST_F(TensorQueueTest, RefusesANameInFlightUntilItHasCompleted) {
@@ -69,7 +69,11 @@ TEST_F(TensorQueueTest, TellsANameInAProcessSetFromTheSameOneInTheWorld) {
 TEST_F(TensorQueueTest, HandsOutDrainedEntriesOnce) {
   ASSERT_TRUE(Add("w").ok());
   EXPECT_EQ(queue_.Find("w"), nullptr);  // not announced yet: no answer can be meant for it
-  EXPECT_EQ(DrainAndTake("w").request.name, "w");
+  (void)queue_.DrainNew();
+  TensorQueue::Slot* const slot = queue_.Find("w");
+  ASSERT_NE(slot, nullptr);
+  EXPECT_EQ(slot->request().name, "w");
+  const TensorEntry entry = queue_.Take(*slot);
   EXPECT_EQ(queue_.Find("w"), nullptr);
   EXPECT_EQ(queue_.Find("unknown"), nullptr);
 }
@@ -139,6 +143,47 @@ TEST_F(TensorQueueTest, CountsTheTimeDuringWhichSomethingIsOutstanding) {
   clock_.Advance(1);
   DrainAndTake("c").handle.Complete(Status::Ok());
   EXPECT_EQ(queue_.outstanding_ns(), 7'000'000'000);
+}
+
+TEST_F(TensorQueueTest, WakesTheEngineOnceForAsManyAsItExpects) {
+  for (const char* name : {"a", "b", "c"}) {
+    ASSERT_TRUE(Add(name).ok());
+    (void)queue_.DrainNew();
+    queue_.Keep(*queue_.Find(name), true);
+    queue_.Take(*queue_.Find(name)).handle.Complete(Status::Ok());
+  }
+  EXPECT_TRUE(queue_.Expect(2));
+  EXPECT_FALSE(Add("a").value().wake);
+  EXPECT_TRUE(Add("b").value().wake);
+  EXPECT_FALSE(Add("c").value().wake);
+  EXPECT_FALSE(queue_.Expect(3)) << "they are there";
+  EXPECT_TRUE(queue_.Expect(4));
+  EXPECT_TRUE(Add("stranger").value().wake) << "nobody can have expected it";
+  EXPECT_FALSE(queue_.Expect(100));
+  EXPECT_TRUE(queue_.DrainNew().is_burst);
+  EXPECT_TRUE(queue_.Expect(1));
+  EXPECT_TRUE(Add("more").value().wake);
+  EXPECT_FALSE(queue_.DrainNew().is_burst) << "the others are still in flight";
+}
+
+TEST_F(TensorQueueTest, KnowsWhetherTheSameIsAskedForAgain) {
+  const auto ask = [this](std::int64_t count) {
+    TensorEntry entry = Entry("w");
+    entry.request.shape = {count};
+    ASSERT_TRUE(queue_.Add(std::move(entry), 0).ok());
+    (void)queue_.DrainNew();
+  };
+  ask(3);
+  TensorQueue::Slot& place = *queue_.Find("w");
+  EXPECT_FALSE(place.unchanged());
+  queue_.Keep(place, true);
+  for (const std::int64_t count : {3, 3, 4, 4, 3}) {
+    queue_.Take(place).handle.Complete(Status::Ok());
+    const bool was_unchanged = place.unchanged();
+    ask(count);
+    EXPECT_EQ(place.request().shape, Shape{count});
+    EXPECT_EQ(place.unchanged(), was_unchanged && count == 3) << "once in doubt, always";
+  }
 }
 
 }  // namespace

@@ -137,8 +137,8 @@ TEST(Metrics, TellsNoFillWhereNothingIsFused) {
 TEST(Metrics, LeavesOutWhatThisRankStandsInForWithoutHavingAsked) {
   Metrics metrics(0, 2);
   const Request request = Make(OperationKind::kAllreduce, 10);
-  metrics.OnAgreed(request, 0, kMs);
-  metrics.OnCompleted(request, Status::Ok(), 0, kMs);
+  metrics.OnAgreed(request, kStandsIn, kMs);
+  metrics.OnCompleted(request, Status::Ok(), kStandsIn, kMs);
   EXPECT_TRUE(metrics.Snapshot().operations.empty());
 }
 
