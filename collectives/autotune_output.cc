@@ -112,7 +112,10 @@ void AutotuneOutput::Save(const Tunables& tunables) {
   entry.costs = context_.costs();
   entry.costs.one_shot_bytes = tunables.one_shot_bytes;
   if (context_.tuning() != nullptr) entry.allreduce = context_.tuning()->allreduce;
-  entry.settings = {tunables.fusion_threshold_bytes, tunables.cycle_time_ms, tunables.chunk_bytes};
+  entry.settings.fusion_threshold_bytes = tunables.fusion_threshold_bytes;
+  entry.settings.cycle_time_ms = tunables.cycle_time_ms;
+  entry.settings.chunk_bytes = tunables.chunk_bytes;
+  if (entry.hosts > 1) entry.settings.hierarchical = tunables.hierarchical;
   file_.Put(std::move(entry));
   const Status written = WriteTuningFile(file_, tuning_path_);
   if (!written.ok()) {

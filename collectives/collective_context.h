@@ -10,7 +10,9 @@
 #include "collectives/shared/package_groups.h"
 #include "collectives/shared/registered_memory.h"
 #include "collectives/shared/wait_policy.h"
+#include "collectives/size_rules.h"
 #include "collectives/tuning_file.h"
+#include "collectives/wire/wire_codec.h"
 #include "core/base/clock.h"
 #include "core/base/config.h"
 #include "core/base/status.h"
@@ -19,6 +21,9 @@
 namespace ronde {
 
 class SharedChannel;
+
+/// How collectives cross hosts: --hierarchy.
+enum class Hierarchy { kAuto, kFlat, kLeader, kRails };
 
 /// Memory that grows and is kept for life: no page faults per call.
 class ScratchMemory {
@@ -37,6 +42,9 @@ class ScratchMemory {
 /// A process set has a context of its own, a view of the world's: it has its own communicator and
 /// channel, and everything else is the world's. So its ranks judge by the same values, what is
 /// changed for the world is changed for all sets, and bytes are counted in one place.
+///
+/// Where there are several hosts, it has two contexts more: local_context() of the ranks of this
+/// host, and cross_context() of the ranks with this local rank on every host. They are views too.
 /// Neither copied nor moved; engine-only.
 class CollectiveContext {
  public:
@@ -54,23 +62,54 @@ class CollectiveContext {
   CollectiveContext& operator=(const CollectiveContext&) = delete;
 
   /// Whether this is a process set's view.
-  [[nodiscard]] bool is_process_set() const { return world_ != this; }
+  [[nodiscard]] bool is_process_set() const { return is_process_set_; }
   /// Counts the contexts of one world, which is 0: where one has been destroyed, the next may lie
   /// at its address.
   [[nodiscard]] std::uint64_t number() const { return number_; }
 
-  [[nodiscard]] Communicator& communicator() { return communicator_; }
-  [[nodiscard]] int rank() const { return communicator_.rank(); }
-  [[nodiscard]] int size() const { return communicator_.size(); }
-  [[nodiscard]] Transport& transport() { return communicator_.transport(); }
-  /// Null where ranks share no memory; spans local(), which is everyone when single_host().
+  [[nodiscard]] Communicator& communicator() { return *communicator_; }
+  [[nodiscard]] int rank() const { return communicator_->rank(); }
+  [[nodiscard]] int size() const { return communicator_->size(); }
+  [[nodiscard]] Transport& transport() { return communicator_->transport(); }
+
+  // --- Several hosts.
+  /// The ranks of this host, in rank order: what runs there is on one host, with the channel and
+  /// the registered memory of this context. This context itself where there is one host.
+  [[nodiscard]] CollectiveContext& local_context() { return local_ ? *local_ : *this; }
+  /// The ranks with this local rank on every host that has one, in order of hosts: a rail. This
+  /// context itself where every host has one rank.
+  [[nodiscard]] CollectiveContext& cross_context() { return cross_ ? *cross_ : *this; }
+  /// One rank a host, its lowest, in order of hosts; null on all other ranks.
+  [[nodiscard]] CollectiveContext* leaders() {
+    return local_context().rank() == 0 ? &cross_context() : nullptr;
+  }
+  /// The ranks of every host that has several share memory: local_context().shared_channel() is
+  /// there on all of them. Equal on all ranks.
+  [[nodiscard]] bool hosts_share_memory() const { return hosts_share_memory_; }
+  /// What --hierarchy asks for, if that is possible here: kRails needs equally many ranks on every
+  /// host, or Create fails, and is kAuto in a process set where that is not so.
+  [[nodiscard]] Hierarchy hierarchy() const;
+  /// Set between collectives, to the same on all ranks, in the world for all its process sets:
+  /// false is --hierarchy flat, true is what the setting says.
+  void set_hierarchical(bool hierarchical) { world_->hierarchical_ = hierarchical; }
+  [[nodiscard]] bool hierarchical() const { return world_->hierarchical_; }
+  /// What --allreduce-algorithm says of the parts of hierarchical: its rules for local=, net=.
+  [[nodiscard]] const std::vector<SizeRule>& part_rules() const { return world_->part_rules_; }
+  /// --wire-compression: how float32 travels between hosts.
+  [[nodiscard]] WireFormat wire_format() const { return world_->wire_format_; }
+
+  /// Null where ranks share no memory; spans local(), which is everyone when single_host(). Null in
+  /// a cross_context() that is another.
   [[nodiscard]] SharedChannel* shared_channel();
   /// Memory that all ranks of a host can reach.
   [[nodiscard]] RegisteredMemory& registered() { return world_->registered_; }
   /// By local rank: whose part of that memory is its own. The identity, except in process sets.
   [[nodiscard]] const std::vector<int>& registered_parts() const { return registered_parts_; }
   /// A deadline for a data wait that starts now (--timeout-s), or rather when it first looks.
-  [[nodiscard]] Deadline NewDeadline() const { return Deadline::AfterFirstLook(timeout_s_); }
+  /// `grace_s`: so much later, for who waits for somebody who waits, and can tell better for whom.
+  [[nodiscard]] Deadline NewDeadline(double grace_s = 0) const {
+    return Deadline::AfterFirstLook(timeout_s_ + grace_s);
+  }
   /// What algorithms are judged by; equal on all ranks.
   [[nodiscard]] const CostModel& costs() const { return world_->costs_; }
   /// For who measures them, with the same values on all ranks.
@@ -107,16 +146,25 @@ class CollectiveContext {
 
  private:
   CollectiveContext(Communicator communicator, double timeout_s);
+  /// A view of `outer` for one of its two kinds of subgroups.
+  CollectiveContext(CollectiveContext& outer, Communicator& group);
 
+  /// What the settings say of several hosts. Error: kInvalidArgument, on all ranks alike.
+  Status ReadNetworkSettings(const Config& config);
+  /// The contexts of the subgroups, and whether hosts_share_memory().
+  Status OpenSubgroups();
+  Result<bool> AllHostsHaveChannels();
   /// Where there is shared memory, between ranks that are called `world_rank` in messages.
   Status OpenChannel(int world_rank);
   /// What of the world's host facts concerns `members`.
   void TakeOverFacts(std::span<const std::int64_t> members);
 
-  std::unique_ptr<Transport> owned_;  // a process set's
-  Communicator communicator_;
+  std::unique_ptr<Transport> owned_;                // a process set's
+  std::optional<Communicator> owned_communicator_;  // not a subgroup's
+  Communicator* communicator_;
   double timeout_s_;
   CollectiveContext* world_ = this;
+  bool is_process_set_ = false;
   std::uint64_t number_ = 0;
   std::uint64_t last_number_ = 0;  // of a view; the world's counts
   std::size_t slot_bytes_ = 0;     // allocated
@@ -128,6 +176,14 @@ class CollectiveContext {
   std::vector<int> local_packages_;
   PackageGroups package_groups_;
   std::unique_ptr<SharedChannel> channel_;
+  SharedChannel* borrowed_channel_ = nullptr;  // a local_context()'s
+  std::unique_ptr<CollectiveContext> local_;   // null: this
+  std::unique_ptr<CollectiveContext> cross_;   // null: this
+  bool hosts_share_memory_ = true;
+  Hierarchy hierarchy_ = Hierarchy::kAuto;      // the world's counts
+  bool hierarchical_ = true;                    // the world's counts
+  std::vector<SizeRule> part_rules_;            // the world's counts
+  WireFormat wire_format_ = WireFormat::kSame;  // the world's counts
   RegisteredMemory registered_;
   ScratchMemory scratch_;
   ScratchMemory outer_scratch_;

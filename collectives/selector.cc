@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "collectives/allreduce/hierarchical/parts.h"
 #include "core/base/strcat.h"
 
 namespace ronde {
@@ -17,6 +18,7 @@ constexpr std::int64_t kReproducibleCount = std::int64_t{1} << 18;
 // A number of ranks from which on a fixed order and a tree differ.
 constexpr int kManyRanks = 4;
 constexpr std::string_view kAuto = "auto";
+constexpr std::string_view kHierarchical = "hierarchical";
 
 ReductionOrder RequiredOrder(const Config& config) {
   if (!config.GetSwitch(Setting::kReproducible)) return ReductionOrder::kOffsetDependent;
@@ -60,9 +62,12 @@ bool Fits(Buffers wanted, const AllreduceArguments& arguments) {
   return registered == (wanted == Buffers::kRegistered);
 }
 
-// One algorithm for all sizes, of a strict enough order. `value` is the setting's.
-Status CheckReproducible(const std::vector<SizeRule>& rules, ReductionOrder required,
+// One algorithm for all sizes, of a strict enough order. Rules for parts are such for hierarchical.
+Status CheckReproducible(std::vector<SizeRule> rules, ReductionOrder required,
                          const Config& config) {
+  for (SizeRule& rule : rules) {
+    if (rule.part != RulePart::kWhole) rule.algorithm = kHierarchical;
+  }
   const std::string contradiction =
       StrCat(NameInMessages(config, Setting::kAllreduceAlgorithm), " '",
              config.GetText(Setting::kAllreduceAlgorithm), "' contradicts ",
@@ -75,9 +80,30 @@ Status CheckReproducible(const std::vector<SizeRule>& rules, ReductionOrder requ
                "name one algorithm for all sizes, or auto"));
   }
   const AllreduceAlgorithm* const only = FindAllreduceAlgorithm(reachable.front());
-  if (only == nullptr || only->order(kManyRanks) >= required) return Status::Ok();
+  if (only == nullptr || only->OrderDependsOnHosts()) return Status::Ok();
+  if (only->order(kManyRanks) >= required) return Status::Ok();
   return Status::InvalidArgument(
       StrCat(contradiction, ": ", Shortcoming(*only), "; choose another algorithm, or auto"));
+}
+
+// Compressed, what an element becomes depends on its neighbours and on which host completes it.
+Status CheckCompression(const Config& config, ReductionOrder required) {
+  const std::string& wire = config.GetText(Setting::kWireCompression);
+  if (wire == "none") return Status::Ok();
+  const auto contradicts = [&](Setting other, std::string_view why) {
+    return Status::InvalidArgument(StrCat(NameInMessages(config, Setting::kWireCompression), " ",
+                                          wire, " contradicts ", SpecOf(other).flag, " ",
+                                          config.GetText(other), ": ", why));
+  };
+  if (required > ReductionOrder::kOffsetDependent) {
+    return contradicts(Setting::kReproducible,
+                       "compressed sums depend on how tensors were fused; use --reproducible off "
+                       "or --wire-compression none");
+  }
+  if (config.GetText(Setting::kHierarchy) == "flat") {
+    return contradicts(Setting::kHierarchy, "only hierarchical collectives compress; use auto");
+  }
+  return Status::Ok();
 }
 
 }  // namespace
@@ -100,6 +126,11 @@ Result<std::vector<Selector::Rule>> Selector::NamedRules(const Config& config,
   std::vector<Rule> rules;
   for (const SizeRule& range : parsed.value()) {
     rules.push_back({range, FindAllreduceAlgorithm(range.algorithm)});
+    if (range.part != RulePart::kWhole) {
+      const Status status = CheckPart(range);
+      if (!status.ok()) return Status::InvalidArgument(StrCat(setting, ": ", status.message()));
+      continue;
+    }
     if (rules.back().algorithm != nullptr || range.algorithm == kAuto) continue;
     return Status::InvalidArgument(StrCat(setting, ": unknown algorithm '", range.algorithm,
                                           "' in rule '", range.text,
@@ -132,6 +163,7 @@ Result<std::vector<Selector::Rule>> Selector::TunedRules(const Tuning* tuning) {
 
 Result<Selector> Selector::Create(const Config& config, const Tuning* tuning) {
   const ReductionOrder required = RequiredOrder(config);
+  RONDE_RETURN_IF_ERROR(CheckCompression(config, required));
   RONDE_ASSIGN_OR_RETURN(std::vector<Rule> named, NamedRules(config, required));
   RONDE_ASSIGN_OR_RETURN(std::vector<Rule> tuned, TunedRules(tuning));
   return Selector(std::move(named), std::move(tuned), required);
@@ -146,7 +178,7 @@ AllreduceArguments Selector::Judged(const AllreduceArguments& arguments) const {
 bool Selector::Applies(const Rule& rule, CollectiveContext& context,
                        const AllreduceArguments& judged) const {
   return rule.range.Covers(SizeOfCall(judged)) && Fits(rule.buffers, judged) &&
-         rule.algorithm->Reduces(judged.op) && Admits(*rule.algorithm, context.size()) &&
+         rule.algorithm->Reduces(judged.op) && Admits(*rule.algorithm, context) &&
          rule.algorithm->Supports(context, judged);
 }
 
@@ -155,7 +187,7 @@ const AllreduceAlgorithm* Selector::Cheapest(CollectiveContext& context,
   const AllreduceAlgorithm* best = nullptr;
   double best_cost = 0;
   for (const AllreduceAlgorithm* algorithm : AllreduceAlgorithms()) {
-    if (!algorithm->Reduces(judged.op) || !Admits(*algorithm, context.size())) continue;
+    if (!algorithm->Reduces(judged.op) || !Admits(*algorithm, context)) continue;
     if (!algorithm->Supports(context, judged)) continue;
     const double cost = algorithm->Cost(context, judged);
     if (best == nullptr || cost < best_cost) {
@@ -166,22 +198,59 @@ const AllreduceAlgorithm* Selector::Cheapest(CollectiveContext& context,
   return best;
 }
 
+const AllreduceAlgorithm* Selector::Meaning(const Rule& rule, CollectiveContext& context) {
+  const bool whole = rule.range.part == RulePart::kWhole || context.communicator().single_host();
+  return whole ? rule.algorithm : FindAllreduceAlgorithm(kHierarchical);
+}
+
+std::string Selector::Lacks(const AllreduceAlgorithm& algorithm, CollectiveContext& context,
+                            const AllreduceArguments& arguments) const {
+  if (algorithm.Supports(context, arguments) && !Admits(algorithm, context)) {
+    return StrCat("an order of additions that ", SpecOf(Setting::kReproducible).flag, " admits");
+  }
+  return std::string(algorithm.Needs());
+}
+
+Result<Selector::Decision> Selector::DecideByHierarchy(CollectiveContext& context,
+                                                       const AllreduceArguments& arguments) const {
+  const bool asked =
+      context.hierarchy() == Hierarchy::kLeader || context.hierarchy() == Hierarchy::kRails;
+  Communicator& world = context.communicator();
+  if (!asked || world.single_host() || world.most_ranks_per_host() == 1) return Decision{};
+  const AllreduceAlgorithm* const algorithm = FindAllreduceAlgorithm(kHierarchical);
+  if (!algorithm->Reduces(arguments.op)) return Decision{};
+  const bool possible = algorithm->Supports(context, arguments) && Admits(*algorithm, context);
+  if (possible) return Decision{algorithm, Decision::By::kHierarchy, -1};
+  if (context.is_process_set()) return Decision{};
+  const std::string_view form = context.hierarchy() == Hierarchy::kLeader ? "leader" : "rails";
+  return Status::Unavailable(StrCat(SpecOf(Setting::kHierarchy).flag, " ", form, " cannot run ",
+                                    What(arguments), " on ", world.size(), " ranks on ",
+                                    world.host_count(), " hosts: it needs ",
+                                    Lacks(*algorithm, context, arguments), "; use auto"));
+}
+
 Result<Selector::Decision> Selector::Decide(CollectiveContext& context,
                                             const AllreduceArguments& arguments) const {
   for (std::size_t i = 0; i < named_.size(); ++i) {
     const Rule& rule = named_[i];
     if (!rule.range.Covers(SizeOfCall(arguments))) continue;
-    if (rule.algorithm == nullptr) break;  // as with auto
-    if (!rule.algorithm->Reduces(arguments.op)) continue;
-    if (rule.algorithm->Supports(context, arguments)) {
-      return Decision{rule.algorithm, Decision::By::kSetting, static_cast<int>(i)};
+    if (rule.range.part == RulePart::kNet && context.communicator().single_host()) continue;
+    const AllreduceAlgorithm* const algorithm = Meaning(rule, context);
+    if (algorithm == nullptr) break;  // as with auto
+    if (!algorithm->Reduces(arguments.op)) continue;
+    if (algorithm->Supports(context, arguments) && Admits(*algorithm, context)) {
+      return Decision{algorithm, Decision::By::kSetting, static_cast<int>(i)};
     }
     if (context.is_process_set()) continue;
-    return Status::Unavailable(StrCat(SpecOf(Setting::kAllreduceAlgorithm).flag, " '",
-                                      rule.range.text, "' cannot run ", What(arguments), " on ",
-                                      context.size(), " ranks over the ",
-                                      context.transport().name(), " transport; use auto"));
+    return Status::Unavailable(StrCat(
+        SpecOf(Setting::kAllreduceAlgorithm).flag, " '", rule.range.text, "' cannot run ",
+        What(arguments), " on ", context.size(), " ranks on ", context.communicator().host_count(),
+        context.communicator().single_host() ? " host" : " hosts", " over the ",
+        context.transport().name(), " transport: it needs ", Lacks(*algorithm, context, arguments),
+        "; use auto"));
   }
+  RONDE_ASSIGN_OR_RETURN(const Decision by_hierarchy, DecideByHierarchy(context, arguments));
+  if (by_hierarchy.algorithm != nullptr) return by_hierarchy;
   const AllreduceArguments judged = Judged(arguments);
   for (std::size_t i = 0; i < tuned_.size(); ++i) {
     if (!Applies(tuned_[i], context, judged)) continue;
@@ -215,6 +284,8 @@ std::string Selector::Explain(const Decision& decision) const {
     case Decision::By::kSetting:
       return StrCat(SpecOf(Setting::kAllreduceAlgorithm).flag, " '",
                     named_[static_cast<std::size_t>(decision.rule)].range.text, "'");
+    case Decision::By::kHierarchy:
+      return std::string(SpecOf(Setting::kHierarchy).flag);
     case Decision::By::kTuningFile:
       return StrCat("rule ", decision.rule + 1, " of ", SpecOf(Setting::kTuningFile).flag);
     case Decision::By::kCost:

@@ -14,10 +14,13 @@
 namespace ronde {
 
 /// Chooses the algorithm of an allreduce: the one that a rule of --allreduce-algorithm names for
-/// its size, else that of a rule of the tuning file, else the least Cost among those that support
-/// the call. --reproducible admits only those with a strict enough ReductionOrder (on: kFixed,
-/// tree: kTree), and makes it one for all sizes. A pure function of what is equal on all ranks.
-/// Thread rule: engine-only, because it remembers the last choice.
+/// its size, else hierarchical where --hierarchy names a form of it and there are several hosts,
+/// else that of a rule of the tuning file, else the least Cost among those that support the call.
+/// Rules for parts (local=, net=) name hierarchical where there are several hosts; on one, what
+/// local= names is the algorithm and net= says nothing. --reproducible admits only those with a
+/// strict enough ReductionOrder (on: kFixed, tree: kTree), and makes it one for all sizes. A pure
+/// function of what is equal on all ranks. Thread rule: engine-only, because it remembers the last
+/// choice.
 class Selector {
  public:
   /// Without a tuning file.
@@ -27,12 +30,13 @@ class Selector {
   /// `tuning`: the context's, or null. Errors: kInvalidArgument for a malformed rule, for a name
   /// that is not registered, for rules under --reproducible that do not give all sizes to one
   /// algorithm, and for one that --reproducible rules out for any number of ranks, so that a job
-  /// does not begin to fail when it grows.
+  /// does not begin to fail when it grows; for --wire-compression together with --reproducible or
+  /// --hierarchy flat.
   [[nodiscard]] static Result<Selector> Create(const Config& config, const Tuning* tuning);
 
   /// A choice and what has made it.
   struct Decision {
-    enum class By { kSetting, kTuningFile, kCost };
+    enum class By { kSetting, kHierarchy, kTuningFile, kCost };
     const AllreduceAlgorithm* algorithm = nullptr;
     By by = By::kCost;
     int rule = -1;  ///< which rule of the setting or of the file, from 0
@@ -54,9 +58,9 @@ class Selector {
   /// now.
   void Forget() { last_ = {}; }
 
-  /// Whether --reproducible lets `algorithm` take part on this many ranks.
-  [[nodiscard]] bool Admits(const AllreduceAlgorithm& algorithm, int ranks) const {
-    return algorithm.order(ranks) >= required_;
+  /// Whether --reproducible lets `algorithm` take part here.
+  [[nodiscard]] bool Admits(const AllreduceAlgorithm& algorithm, CollectiveContext& context) const {
+    return algorithm.OrderIn(context) >= required_;
   }
   /// What algorithms are judged for: the call itself, or under --reproducible one in its place.
   [[nodiscard]] AllreduceArguments Judged(const AllreduceArguments& arguments) const;
@@ -65,14 +69,23 @@ class Selector {
 
  private:
   struct Rule {
-    SizeRule range;
-    const AllreduceAlgorithm* algorithm = nullptr;  // null: auto
+    SizeRule range;                                 // and what it speaks of
+    const AllreduceAlgorithm* algorithm = nullptr;  // null: auto, and what only net= knows
     TunedRule::Buffers buffers = TunedRule::Buffers::kAny;
   };
 
   Selector(std::vector<Rule> named, std::vector<Rule> tuned, ReductionOrder required)
       : named_(std::move(named)), tuned_(std::move(tuned)), required_(required) {}
 
+  /// What a named rule means on these hosts; null: auto.
+  [[nodiscard]] static const AllreduceAlgorithm* Meaning(const Rule& rule,
+                                                         CollectiveContext& context);
+  /// What `algorithm` would need to run the call.
+  [[nodiscard]] std::string Lacks(const AllreduceAlgorithm& algorithm, CollectiveContext& context,
+                                  const AllreduceArguments& arguments) const;
+  /// No algorithm where --hierarchy leaves the choice open.
+  [[nodiscard]] Result<Decision> DecideByHierarchy(CollectiveContext& context,
+                                                   const AllreduceArguments& arguments) const;
   static Result<std::vector<Rule>> NamedRules(const Config& config, ReductionOrder required);
   static Result<std::vector<Rule>> TunedRules(const Tuning* tuning);
   [[nodiscard]] bool Applies(const Rule& rule, CollectiveContext& context,

@@ -12,29 +12,38 @@ Status Malformed(std::string_view rule, std::string_view why) {
   return Status::InvalidArgument(
       StrCat("rule '", rule, "': ", why,
              "; expected NAME or NAME:min-max with sizes such as 4096, 64K or 1M, of which one may "
-             "be missing, as in ring:1M-"));
+             "be missing, as in ring:1M-, and before NAME nothing, local= or net="));
 }
 
 Result<SizeRule> ParseRule(std::string_view text) {
   SizeRule rule;
   rule.text = text;
+  if (const std::size_t sign = text.find('='); sign != std::string_view::npos) {
+    const std::string_view part = text.substr(0, sign);
+    if (part != "local" && part != "net") {
+      return Malformed(text, StrCat("'", part, "' is no part of an allreduce"));
+    }
+    rule.part = part == "local" ? RulePart::kLocal : RulePart::kNet;
+    text.remove_prefix(sign + 1);
+  }
   const std::size_t colon = text.find(':');
   rule.algorithm = text.substr(0, colon);
-  if (rule.algorithm.empty()) return Malformed(text, "it names no algorithm");
+  if (rule.algorithm.empty()) return Malformed(rule.text, "it names no algorithm");
   if (colon == std::string_view::npos) return rule;
   const std::string_view range = text.substr(colon + 1);
   const std::size_t dash = range.find('-');
-  if (dash == std::string_view::npos) return Malformed(text, "its range has no '-'");
-  if (range == "-") return Malformed(text, "its range has no end");
+  if (dash == std::string_view::npos) return Malformed(rule.text, "its range has no '-'");
+  if (range == "-") return Malformed(rule.text, "its range has no end");
   const std::string_view ends[] = {range.substr(0, dash), range.substr(dash + 1)};
   std::int64_t* const sizes[] = {&rule.min_bytes, &rule.max_bytes};
   for (int i = 0; i < 2; ++i) {
     if (ends[i].empty()) continue;
     const Result<std::int64_t> size = ParseBytes(ends[i]);
-    if (!size.ok()) return Malformed(text, StrCat("'", ends[i], "' is not a size"));
+    if (!size.ok()) return Malformed(rule.text, StrCat("'", ends[i], "' is not a size"));
     *sizes[i] = size.value();
   }
-  if (rule.min_bytes > rule.max_bytes) return Malformed(text, "its range ends before it begins");
+  if (rule.min_bytes > rule.max_bytes)
+    return Malformed(rule.text, "its range ends before it begins");
   return rule;
 }
 
@@ -59,6 +68,14 @@ Result<std::vector<SizeRule>> ParseSizeRules(std::string_view text) {
     if (comma == std::string_view::npos) return rules;
     text.remove_prefix(comma + 1);
   }
+}
+
+const SizeRule* FindRule(const std::vector<SizeRule>& rules, RulePart part,
+                         std::int64_t size_bytes) {
+  const auto rule = std::find_if(rules.begin(), rules.end(), [&](const SizeRule& each) {
+    return each.part == part && each.Covers(size_bytes);
+  });
+  return rule == rules.end() ? nullptr : &*rule;
 }
 
 std::vector<std::string> ReachableAlgorithms(const std::vector<SizeRule>& rules) {

@@ -11,6 +11,7 @@ enum CollectiveTag : int {
   kSetUpTag = 5,
   kReducescatterTag = 6,
   kAlltoallTag = 7,
+  kAllreduceResultTag = 8,
 };
 
 }  // namespace ronde

@@ -125,6 +125,7 @@ TunedSettings SettingsFrom(JsonFields& entry) {
   if (fields.Has("chunk_bytes")) {
     settings.chunk_bytes = IntegerIn(SpecOf(Setting::kChunkBytes), fields, "chunk_bytes");
   }
+  if (fields.Has("hierarchical")) settings.hierarchical = fields.Integer("hierarchical", 0, 1) != 0;
   fields.ExpectNoOthers();
   return settings;
 }
@@ -136,6 +137,7 @@ Json ToJson(const TunedSettings& settings) {
   }
   if (settings.cycle_time_ms) json["cycle_time_ms"] = *settings.cycle_time_ms;
   if (settings.chunk_bytes) json["chunk_bytes"] = *settings.chunk_bytes;
+  if (settings.hierarchical) json["hierarchical"] = *settings.hierarchical ? 1 : 0;
   return json;
 }
 
@@ -188,6 +190,11 @@ Config WithTuning(Config config, const Tuning* tuning) {
   }
   if (settings.chunk_bytes) {
     SetUnlessSaid(config, Setting::kChunkBytes, StrCat(*settings.chunk_bytes));
+  }
+  // Only hierarchical collectives compress.
+  const bool compresses = config.GetText(Setting::kWireCompression) != "none";
+  if (settings.hierarchical && !*settings.hierarchical && !compresses) {
+    SetUnlessSaid(config, Setting::kHierarchy, "flat");
   }
   return config;
 }

@@ -29,6 +29,7 @@ struct TunedSettings {
   std::optional<std::int64_t> fusion_threshold_bytes;
   std::optional<double> cycle_time_ms;
   std::optional<std::int64_t> chunk_bytes;
+  std::optional<bool> hierarchical;  ///< false: --hierarchy flat
 
   friend bool operator==(const TunedSettings&, const TunedSettings&) = default;
 };

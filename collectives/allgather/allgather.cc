@@ -5,6 +5,7 @@
 #include "collectives/allgather/forms.h"
 #include "collectives/shared/block_layout.h"
 #include "collectives/shared/one_host.h"
+#include "collectives/shared/several_hosts.h"
 
 namespace ronde {
 namespace {
@@ -26,9 +27,12 @@ constexpr Form kCopy = {"copy", Copy};
 constexpr Form kPush = {"push", PushAllgather};
 constexpr Form kSharedMemory = {"shared_memory", SharedMemoryAllgather};
 constexpr Form kRing = {"ring", RingAllgather};
+constexpr Form kRails = {"hierarchical_rails", RailsAllgather};
+constexpr Form kLeader = {"hierarchical_leader", LeaderAllgather};
 
 const Form& FormFor(CollectiveContext& context, const AllgatherArguments& arguments) {
   if (context.size() == 1) return kCopy;
+  if (BlocksGoByHosts(context)) return UsesRails(context) ? kRails : kLeader;
   if (!OneHostSharesMemory(context)) return kRing;
   const bool large = WorthSecondStep(context, BlockLayout(arguments.rank_bytes).total());
   return arguments.output_place.registered() && large ? kPush : kSharedMemory;

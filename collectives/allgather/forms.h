@@ -15,4 +15,12 @@ Status SharedMemoryAllgather(CollectiveContext& context, const AllgatherArgument
 /// Blocks travel around the ring as messages.
 Status RingAllgather(CollectiveContext& context, const AllgatherArguments& arguments);
 
+/// Every rank exchanges its block with the ranks of its local rank on other hosts, and shares what
+/// it gets inside its host. Hosts have equally many, consecutive ranks.
+Status RailsAllgather(CollectiveContext& context, const AllgatherArguments& arguments);
+
+/// Inside hosts first, then around a ring of one rank a host, which hands out what it gets. Hosts
+/// have consecutive ranks.
+Status LeaderAllgather(CollectiveContext& context, const AllgatherArguments& arguments);
+
 }  // namespace ronde

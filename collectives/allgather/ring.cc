@@ -3,6 +3,7 @@
 
 #include "collectives/allgather/forms.h"
 #include "collectives/shared/block_layout.h"
+#include "collectives/shared/segments.h"
 #include "collectives/tags.h"
 
 namespace ronde {
@@ -20,9 +21,9 @@ Status RingAllgather(CollectiveContext& context, const AllgatherArguments& argum
   for (int step = 0; step < ranks - 1; ++step) {
     const auto outgoing = blocks.of(output, (rank - step + ranks) % ranks);
     const auto incoming = blocks.of(output, (rank - step - 1 + ranks) % ranks);
-    RONDE_RETURN_IF_ERROR(context.transport().SendReceive((rank + 1) % ranks, outgoing,
-                                                          (rank + ranks - 1) % ranks, incoming,
-                                                          kAllgatherTag, deadline));
+    RONDE_RETURN_IF_ERROR(ExchangeInSegments(context, (rank + 1) % ranks, outgoing,
+                                             (rank + ranks - 1) % ranks, incoming, kAllgatherTag,
+                                             deadline));
   }
   return Status::Ok();
 }

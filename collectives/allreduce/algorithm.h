@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "collectives/collective_context.h"
@@ -75,6 +76,17 @@ class AllreduceAlgorithm {
   [[nodiscard]] ReductionOrder order(int ranks) const {
     const ReductionOrder declared = DeclaredOrder();
     return declared == ReductionOrder::kFixed && ranks <= 2 ? ReductionOrder::kTree : declared;
+  }
+  /// The same for this group, on which it may also depend.
+  [[nodiscard]] virtual ReductionOrder OrderIn(CollectiveContext& context) const {
+    return order(context.size());
+  }
+  /// Whether OrderIn may be stricter than order(): then nothing is known before the hosts are.
+  [[nodiscard]] virtual bool OrderDependsOnHosts() const { return false; }
+  /// How the call would run, in words, where the name does not say all.
+  [[nodiscard]] virtual std::string Parts(CollectiveContext& /*context*/,
+                                          const AllreduceArguments& /*arguments*/) const {
+    return "";
   }
   /// Errors: kTimeout, kAborted; `output` is then undefined.
   virtual Status Run(CollectiveContext& context, const AllreduceArguments& arguments) const = 0;

@@ -1,21 +1,13 @@
 #include <array>
-#include <bit>
 #include <span>
 
 #include "collectives/allreduce/common.h"
+#include "collectives/allreduce/tree_fold.h"
 #include "collectives/cost_model.h"
 #include "collectives/tags.h"
 
 namespace ronde {
 namespace {
-
-// Every Stride(p)-th rank takes part in the doubling: the least power of two that leaves a power of
-// two of them.
-int Stride(int ranks) {
-  int stride = 1;
-  while (!std::has_single_bit(static_cast<unsigned>((ranks + stride - 1) / stride))) stride *= 2;
-  return stride;
-}
 
 /// Recursive doubling: in round k, partners 2^k apart exchange and combine all they have. When p is
 /// not a power of two, f levels of a binomial tree come first, each halving the ranks that go on
@@ -38,7 +30,7 @@ class RecursiveDoubling final : public AllreduceAlgorithm {
     const auto bytes = static_cast<double>(SizeBytes(arguments));
     const double move_us = link.alpha_us + bytes * link.beta_us;
     return CeilLog2(context.size()) * (move_us + bytes * link.gamma_us) +
-           CeilLog2(Stride(context.size())) * move_us;
+           CeilLog2(FoldStride(context.size())) * move_us;
   }
 
   Status Run(CollectiveContext& context, const AllreduceArguments& arguments) const override;
@@ -103,7 +95,7 @@ Status RecursiveDoubling::Run(CollectiveContext& context,
   Exchange exchange(context, arguments);
 
   // Up the tree, as far as this rank is a left neighbour; at `level` its parent is to the left.
-  const int stride = Stride(ranks);
+  const int stride = FoldStride(ranks);
   int level = 1;
   for (; level < stride && rank % (2 * level) == 0; level *= 2) {
     if (rank + level < ranks) RONDE_RETURN_IF_ERROR(exchange.ReceiveAndCombine(rank + level));

@@ -2,6 +2,7 @@
 
 #include "collectives/broadcast/forms.h"
 #include "collectives/shared/one_host.h"
+#include "collectives/shared/several_hosts.h"
 #include "core/base/strcat.h"
 
 namespace ronde {
@@ -18,9 +19,14 @@ constexpr Form kCopy = {"copy", Copy};
 constexpr Form kPush = {"push", PushBroadcast};
 constexpr Form kSharedMemory = {"shared_memory", SharedMemoryBroadcast};
 constexpr Form kBinomialTree = {"binomial_tree", BinomialTreeBroadcast};
+constexpr Form kTreeOfHosts = {"hierarchical_tree", TreeOfHostsBroadcast};
+constexpr Form kChainOfHosts = {"hierarchical_chain", ChainOfHostsBroadcast};
 
 const Form& FormFor(CollectiveContext& context, const BroadcastArguments& arguments) {
   if (context.size() == 1) return kCopy;
+  if (GoesByHosts(context)) {
+    return ChainBeatsTree(context, arguments.size_bytes) ? kChainOfHosts : kTreeOfHosts;
+  }
   if (!OneHostSharesMemory(context)) return kBinomialTree;
   const bool large = WorthSecondStep(context, arguments.size_bytes);
   return arguments.place.registered() && large ? kPush : kSharedMemory;

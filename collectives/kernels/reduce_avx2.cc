@@ -1,9 +1,10 @@
 #include "collectives/kernels/adasum_loops.h"
+#include "collectives/kernels/wire_loops.h"
 
 namespace ronde {
 
 const ReduceKernels& Avx2ReduceKernels() {
-  static constexpr ReduceKernels kKernels = WithAdasum(MakeKernels("avx2"));
+  static constexpr ReduceKernels kKernels = WithWire(WithAdasum(MakeKernels("avx2")));
   return kKernels;
 }
 

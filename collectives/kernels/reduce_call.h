@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "collectives/kernels/adasum_call.h"
+#include "collectives/kernels/wire_call.h"
 #include "core/base/types.h"
 
 namespace ronde {
@@ -23,11 +24,12 @@ struct ReduceCall {
 using ReduceKernel = void (*)(const ReduceCall&);
 
 /// The kernels of one instruction set: [dtype][sum, min, max, product], and [dtype] of the
-/// floating-point types.
+/// floating-point types; and those of the wire formats.
 struct ReduceKernels {
   const char* instruction_set;
   ReduceKernel kernels[kDataTypeCount][4];
   AdasumKernels adasum[static_cast<int>(DataType::kFloat64) + 1] = {};
+  WireKernels wire[kWireKernelCount] = {};
 };
 
 [[nodiscard]] const ReduceKernels& BaselineReduceKernels();

@@ -21,6 +21,11 @@ Status SharedMemoryReducescatter(CollectiveContext& context,
 /// Partial sums travel around the ring as messages, and each rank adds its own part.
 Status RingReducescatter(CollectiveContext& context, const ReducescatterArguments& arguments);
 
+/// Inside hosts first; then partial sums travel straight to the ranks whose blocks they belong to.
+/// Hosts have consecutive ranks.
+Status HierarchicalReducescatter(CollectiveContext& context,
+                                 const ReducescatterArguments& arguments);
+
 [[nodiscard]] inline BlockLayout BlocksOf(const ReducescatterArguments& arguments) {
   return BlockLayout(arguments.rank_counts, SizeOf(arguments.dtype));
 }

@@ -4,6 +4,7 @@
 #include "collectives/reducescatter/forms.h"
 #include "collectives/shared/one_host.h"
 #include "collectives/shared/peer_places.h"
+#include "collectives/shared/several_hosts.h"
 #include "core/base/strcat.h"
 
 namespace ronde {
@@ -26,9 +27,12 @@ constexpr Form kCopy = {"copy", Copy};
 constexpr Form kPull = {"pull", PullReducescatter};
 constexpr Form kSharedMemory = {"shared_memory", SharedMemoryReducescatter};
 constexpr Form kRing = {"ring", RingReducescatter};
+constexpr Form kHierarchical = {"hierarchical", HierarchicalReducescatter};
 
 const Form& FormFor(CollectiveContext& context, const ReducescatterArguments& arguments) {
   if (context.size() == 1) return kCopy;
+  const int hosts = context.communicator().host_count();
+  if (BlocksGoByHosts(context) && hosts <= kMaxReduceInputs) return kHierarchical;
   if (!OneHostSharesMemory(context) || context.size() > kMaxReduceInputs) return kRing;
   const bool large = WorthSecondStep(context, BlocksOf(arguments).total());
   const bool has_places = PeerPlaces(*context.shared_channel()).place_bytes() > 0;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "collectives/reducescatter/forms.h"
+#include "collectives/shared/segments.h"
 #include "collectives/tags.h"
 
 namespace ronde {
@@ -39,9 +40,9 @@ Status RingReducescatter(CollectiveContext& context, const ReducescatterArgument
   std::span<const std::byte> outgoing(own_part(first, partial), blocks.size(first));
   for (int step = 1; step < ranks; ++step) {
     const int block = (rank - 1 - step + 2 * ranks) % ranks;
-    RONDE_RETURN_IF_ERROR(context.transport().SendReceive(
-        (rank + 1) % ranks, outgoing, (rank + ranks - 1) % ranks, {received, blocks.size(block)},
-        kReducescatterTag, deadline));
+    RONDE_RETURN_IF_ERROR(
+        ExchangeInSegments(context, (rank + 1) % ranks, outgoing, (rank + ranks - 1) % ranks,
+                           {received, blocks.size(block)}, kReducescatterTag, deadline));
     const bool complete = step == ranks - 1;
     const std::array<const void*, 2> operands = {received, own_part(block, own)};
     const Scaling result = {.postscale = scaling.postscale, .divisor = scaling.divisor};

@@ -21,6 +21,7 @@ constexpr std::size_t kLineAreaBytes = 4096;       // keeps slots page-aligned
 constexpr int kQuickLooks = 4;                     // before anything that costs more than a look
 constexpr int kPausesPerLook = 32;                 // some 1-2 us between looks at clock and job
 constexpr std::int64_t kSleepSliceNs = 5'000'000;  // how soon a sleeper notices an abort
+constexpr std::int64_t kBriefSliceNs = 200'000;    // where other work must go on
 
 std::size_t RoundUp(std::size_t value, std::size_t unit) {
   return (value + unit - 1) / unit * unit;
@@ -158,17 +159,22 @@ Status SharedChannel::WaitLongFor(int rank, const Deadline& deadline) {
       sched_yield();
       if (Arrived(rank)) return Status::Ok();
     }
-    RONDE_RETURN_IF_ERROR(transport_->CheckLiveness());
-    if (deadline.Expired()) return Missing(rank);
+    RONDE_RETURN_IF_ERROR(CheckWait(rank, deadline));
     if (wait_.sleeps) break;
   }
+  const std::int64_t slice_ns = meanwhile_ ? kBriefSliceNs : kSleepSliceNs;
   while (!Arrived(rank)) {
-    SleepUntilRung(rank, std::min(deadline.RemainingNs(), kSleepSliceNs));
+    SleepUntilRung(rank, std::min(deadline.RemainingNs(), slice_ns));
     if (Arrived(rank)) break;
-    RONDE_RETURN_IF_ERROR(transport_->CheckLiveness());
-    if (deadline.Expired()) return Missing(rank);
+    RONDE_RETURN_IF_ERROR(CheckWait(rank, deadline));
   }
   return Status::Ok();
+}
+
+Status SharedChannel::CheckWait(int rank, const Deadline& deadline) {
+  if (meanwhile_) RONDE_RETURN_IF_ERROR(meanwhile_());
+  RONDE_RETURN_IF_ERROR(transport_->CheckLiveness());
+  return deadline.Expired() ? Missing(rank) : Status::Ok();
 }
 
 Status SharedChannel::Missing(int awaited) const {

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "collectives/shared/wait_policy.h"
@@ -63,6 +65,10 @@ class SharedChannel {
   /// This rank's slot of the round before, with its peers' answers.
   [[nodiscard]] const std::byte* last_slot() const { return SlotOf(rank_, step_ - 1); }
 
+  /// What else this thread has under way: called now and then while a round waits for peers, which
+  /// then sleeps only briefly at a time. An error ends the wait. Empty: nothing.
+  void set_meanwhile(std::function<Status()> work) { meanwhile_ = std::move(work); }
+
   /// Publishes this rank's slot and waits for all others' of the same round.
   /// Errors: kTimeout naming the ranks that are missing; kAborted.
   Status Step(const Deadline& deadline);
@@ -89,6 +95,7 @@ class SharedChannel {
   Status WaitFor(int rank, const Deadline& deadline);
   Status WaitLongFor(int rank, const Deadline& deadline);
   void SleepUntilRung(int rank, std::int64_t timeout_ns);
+  Status CheckWait(int rank, const Deadline& deadline);
   [[nodiscard]] Status Missing(int awaited) const;
 
   Transport* transport_;
@@ -101,6 +108,23 @@ class SharedChannel {
   int rank_;
   int size_;
   std::uint64_t step_ = 0;
+  std::function<Status()> meanwhile_;
+};
+
+/// set_meanwhile for as long as this lives. `channel` may be null.
+class MeanwhileScope {
+ public:
+  MeanwhileScope(SharedChannel* channel, std::function<Status()> work) : channel_(channel) {
+    if (channel_ != nullptr) channel_->set_meanwhile(std::move(work));
+  }
+  ~MeanwhileScope() {
+    if (channel_ != nullptr) channel_->set_meanwhile({});
+  }
+  MeanwhileScope(const MeanwhileScope&) = delete;
+  MeanwhileScope& operator=(const MeanwhileScope&) = delete;
+
+ private:
+  SharedChannel* channel_;
 };
 
 }  // namespace ronde

@@ -1,5 +1,7 @@
 #include "frontends/info/explain.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -8,7 +10,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "collectives/allgather/allgather.h"
+#include "collectives/broadcast/broadcast.h"
 #include "collectives/collective_context.h"
+#include "collectives/reducescatter/reducescatter.h"
 #include "collectives/selector.h"
 #include "core/base/strcat.h"
 #include "core/comm/transports/in_process.h"
@@ -28,10 +33,15 @@ std::string_view OrderName(ReductionOrder order) {
   return "";
 }
 
+constexpr std::array<std::string_view, 4> kCollectives = {"allreduce", "allgather", "broadcast",
+                                                          "reducescatter"};
+
 Result<AllreduceArguments> ArgumentsOf(const ExplainQuestion& question) {
-  if (question.collective != "allreduce") {
-    return Status::InvalidArgument(StrCat("--explain: no choice of algorithm is known for '",
-                                          question.collective, "'; accepted: allreduce"));
+  if (std::find(kCollectives.begin(), kCollectives.end(), question.collective) ==
+      kCollectives.end()) {
+    return Status::InvalidArgument(
+        StrCat("--explain: no choice of algorithm is known for '", question.collective,
+               "'; accepted: allreduce, allgather, broadcast, reducescatter"));
   }
   const Result<std::int64_t> size = ParseBytes(question.size);
   if (!size.ok()) return Status::InvalidArgument("--explain: " + size.status().message());
@@ -60,9 +70,13 @@ Result<AllreduceArguments> ArgumentsOf(const ExplainQuestion& question) {
 // The ranks of a job in one process, each with its context, as far as a choice needs them.
 class InventedJob {
  public:
-  static Result<std::unique_ptr<InventedJob>> Create(int ranks, const Config& config) {
+  static Result<std::unique_ptr<InventedJob>> Create(int ranks, int hosts, const Config& config) {
     auto job = std::unique_ptr<InventedJob>(new InventedJob());
-    job->transports_ = MakeInProcessWorld(ranks);
+    InProcessOptions options;
+    for (int rank = 0; rank < ranks; ++rank) {
+      options.host_ids.push_back(StrCat("host ", rank * hosts / ranks));
+    }
+    job->transports_ = MakeInProcessWorld(ranks, std::move(options));
     job->contexts_.resize(job->transports_.size());
     std::vector<Status> outcomes(job->transports_.size());
     std::vector<std::thread> threads;
@@ -103,32 +117,68 @@ std::vector<Explanation::Candidate> CandidatesFor(const Selector& selector,
   for (const AllreduceAlgorithm* algorithm : AllreduceAlgorithms()) {
     Explanation::Candidate& candidate = candidates.emplace_back();
     candidate.name = algorithm->name();
-    candidate.order = OrderName(algorithm->order(context.size()));
+    candidate.order = OrderName(algorithm->OrderIn(context));
     if (!algorithm->Supports(context, judged)) {
       candidate.obstacle = StrCat("needs ", algorithm->Needs());
-    } else if (!selector.Admits(*algorithm, context.size())) {
+    } else if (!selector.Admits(*algorithm, context)) {
       candidate.obstacle = StrCat("its order is not ", SpecOf(Setting::kReproducible).flag, " ",
                                   config.GetText(Setting::kReproducible));
     }
-    if (candidate.obstacle.empty()) candidate.predicted_us = algorithm->Cost(context, judged);
+    if (!candidate.obstacle.empty()) continue;
+    candidate.predicted_us = algorithm->Cost(context, judged);
+    candidate.parts = algorithm->Parts(context, arguments);
   }
   return candidates;
+}
+
+// The form of a collective that has no table; `all` is its larger buffer, in even blocks.
+std::string_view FormOf(CollectiveContext& context, const std::string& collective,
+                        const AllreduceArguments& all) {
+  const auto element_bytes = static_cast<std::int64_t>(SizeOf(all.dtype));
+  std::vector<std::int64_t> blocks(static_cast<std::size_t>(context.size()),
+                                   all.count / context.size());
+  if (collective == "broadcast") {
+    return BroadcastAlgorithm(context,
+                              {.size_bytes = static_cast<std::size_t>(all.count * element_bytes),
+                               .place = all.output_place});
+  }
+  if (collective == "reducescatter") {
+    return ReducescatterAlgorithm(
+        context,
+        {.rank_counts = blocks, .dtype = all.dtype, .op = all.op, .input_place = all.input_place});
+  }
+  for (std::int64_t& block : blocks) block *= element_bytes;
+  return AllgatherAlgorithm(context, {.rank_bytes = blocks, .output_place = all.output_place});
 }
 
 }  // namespace
 
 Result<Explanation> Explain(const ExplainQuestion& question, const Config& config) {
   RONDE_ASSIGN_OR_RETURN(const AllreduceArguments arguments, ArgumentsOf(question));
-  RONDE_ASSIGN_OR_RETURN(const auto job, InventedJob::Create(question.ranks, config));
+  if (question.hosts > question.ranks) {
+    return Status::InvalidArgument(StrCat("--hosts: ", question.hosts, " hosts cannot share ",
+                                          question.ranks, " ranks; use at most ", question.ranks));
+  }
+  RONDE_ASSIGN_OR_RETURN(const auto job,
+                         InventedJob::Create(question.ranks, question.hosts, config));
   CollectiveContext& context = job->context();
   RONDE_ASSIGN_OR_RETURN(const Selector selector, Selector::Create(config, context.tuning()));
   Explanation explanation;
-  explanation.call = StrCat(
-      "allreduce of ", arguments.count, " ", Name(arguments.dtype), " (",
-      static_cast<std::size_t>(arguments.count) * SizeOf(arguments.dtype), " bytes, ",
-      Name(arguments.op), ") in ", question.registered ? "registered" : "private", " memory among ",
-      question.ranks, question.ranks == 1 ? " rank" : " ranks", " of this host");
+  const bool reduces = question.collective.find("reduce") != std::string::npos;
+  explanation.call =
+      StrCat(question.collective, " of ", arguments.count, " ", Name(arguments.dtype), " (",
+             static_cast<std::size_t>(arguments.count) * SizeOf(arguments.dtype), " bytes",
+             reduces ? StrCat(", ", Name(arguments.op)) : "", ") in ",
+             question.registered ? "registered" : "private", " memory among ", question.ranks,
+             question.ranks == 1 ? " rank" : " ranks",
+             question.hosts == 1 ? std::string(" of this host")
+                                 : StrCat(" on ", question.hosts, " hosts like this one"));
   explanation.costs = CostsText(context, config);
+  if (question.collective != "allreduce") {
+    explanation.winner = FormOf(context, question.collective, arguments);
+    explanation.because = "its size, the hosts of its ranks, and where its buffers lie";
+    return explanation;
+  }
   explanation.candidates = CandidatesFor(selector, context, arguments, config);
   const Result<Selector::Decision> decision = selector.Decide(context, arguments);
   if (decision.ok()) {
@@ -143,8 +193,11 @@ Result<Explanation> Explain(const ExplainQuestion& question, const Config& confi
 std::string ExplanationText(const Explanation& explanation) {
   std::string text = StrCat(explanation.call, "\n\n");
   char line[512];
-  std::snprintf(line, sizeof(line), "  %-20s %-9s %12s\n", "algorithm", "order by", "predicted us");
-  text += line;
+  if (!explanation.candidates.empty()) {
+    std::snprintf(line, sizeof(line), "  %-20s %-9s %12s\n", "algorithm", "order by",
+                  "predicted us");
+    text += line;
+  }
   for (const Explanation::Candidate& candidate : explanation.candidates) {
     const std::string name(candidate.name);
     const std::string order(candidate.order);
@@ -152,12 +205,14 @@ std::string ExplanationText(const Explanation& explanation) {
       std::snprintf(line, sizeof(line), "  %-20s %-9s %12s  %s\n", name.c_str(), order.c_str(), "-",
                     candidate.obstacle.c_str());
     } else {
-      std::snprintf(line, sizeof(line), "  %-20s %-9s %12.2f%s\n", name.c_str(), order.c_str(),
-                    candidate.predicted_us, name == explanation.winner ? "  runs" : "");
+      std::snprintf(line, sizeof(line), "  %-20s %-9s %12.2f%s%s%s\n", name.c_str(), order.c_str(),
+                    candidate.predicted_us, name == explanation.winner ? "  runs" : "",
+                    candidate.parts.empty() ? "" : "  ", candidate.parts.c_str());
     }
     text += line;
   }
-  text += StrCat("\n", explanation.winner.empty() ? "nothing runs" : explanation.winner, ": ",
+  if (!explanation.candidates.empty()) text += "\n";
+  text += StrCat(explanation.winner.empty() ? "nothing runs" : explanation.winner, ": ",
                  explanation.because, "\ncosts: ", explanation.costs, "\n");
   return text;
 }
@@ -174,6 +229,7 @@ std::string ExplanationJson(const Explanation& explanation) {
     item["can_run"] = candidate.obstacle.empty();
     if (candidate.obstacle.empty()) {
       item["predicted_us"] = candidate.predicted_us;
+      if (!candidate.parts.empty()) item["parts"] = candidate.parts;
     } else {
       item["obstacle"] = candidate.obstacle;
     }

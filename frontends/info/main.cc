@@ -28,13 +28,18 @@ void AddExplainOptions(CLI::App& app, Options& options) {
   const std::string group = "Explain";
   CLI::Option* const explain =
       app.add_option("--explain", options.explain,
-                     "which algorithm would run, and why: a collective (allreduce) and its bytes "
-                     "per rank (K, M, G)")
+                     "which algorithm would run, and why: a collective (allreduce, allgather, "
+                     "broadcast, reducescatter) and the bytes of a rank's larger buffer (K, M, G)")
           ->expected(2)
           ->type_name("COLLECTIVE SIZE")
           ->group(group);
   ExplainQuestion& question = options.question;
-  app.add_option("--ranks", question.ranks, "how many ranks of this host take part")
+  app.add_option("--ranks", question.ranks, "how many ranks take part")
+      ->check(CLI::Range(1, kMostRanks))
+      ->capture_default_str()
+      ->needs(explain)
+      ->group(group);
+  app.add_option("--hosts", question.hosts, "on how many hosts like this one they are")
       ->check(CLI::Range(1, kMostRanks))
       ->capture_default_str()
       ->needs(explain)

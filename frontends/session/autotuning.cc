@@ -33,8 +33,11 @@ AutotuneOptions OptionsFor(const Config& config, CollectiveContext& context) {
   options.tunes_chunk = uses_slots && IsFree(config, Setting::kChunkBytes);
   options.tunes_one_shot = uses_slots;
   options.largest_chunk_bytes = static_cast<std::int64_t>(context.largest_chunk_bytes());
-  // No algorithm reduces inside each host first yet.
-  options.several_hosts = false;
+  // Another order of additions may give other bits.
+  options.several_hosts =
+      !context.communicator().single_host() && context.hierarchy() == Hierarchy::kAuto &&
+      context.wire_format() == WireFormat::kSame && !config.GetSwitch(Setting::kReproducible) &&
+      IsFree(config, Setting::kHierarchy);
   // After a switch a schedule has to be locked anew.
   const std::int64_t lock_after = config.GetInteger(Setting::kLockAfter);
   constexpr std::int64_t kMostWarmup = 20;

@@ -26,7 +26,8 @@ TEST(Selector, NamesFlagValueAndChoicesForAnUnknownAlgorithm) {
   EXPECT_EQ(selector.status().code(), StatusCode::kInvalidArgument);
   EXPECT_THAT(selector.status().message(), HasSubstr("--allreduce-algorithm"));
   EXPECT_THAT(selector.status().message(), HasSubstr("'rings'"));
-  EXPECT_THAT(selector.status().message(), HasSubstr("shared_memory, recursive_doubling, ring"));
+  EXPECT_THAT(selector.status().message(),
+              HasSubstr("shared_memory, pairwise, recursive_doubling, "));
 }
 
 TEST(Selector, RefusesANamedAlgorithmThatIsNotReproducible) {
@@ -76,19 +77,89 @@ TEST(Selector, TakesSharedMemoryOnOneHost) {
   });
 }
 
-TEST(Selector, DoublesForSmallAndRingsForLargeBetweenHostsUnlessReproducible) {
-  RunRanksOnHosts({"a", "b", "c", "d"}, [](Transport& transport) {
-    auto context = CollectiveContext::Create(transport, Config());
+Config HierarchyConfig(std::string_view hierarchy, std::string_view algorithm = "auto") {
+  Config config = ConfigWith(algorithm);
+  EXPECT_TRUE(config.Set(Setting::kHierarchy, hierarchy, SettingOrigin::kFlag).ok());
+  return config;
+}
+
+// What is chosen on one rank for each of `hosts`, or why nothing is.
+std::string ChosenOn(const std::vector<std::string>& hosts, const Config& config,
+                     std::int64_t count) {
+  std::string chosen;
+  RunRanksOnHosts(hosts, [&](Transport& transport) {
+    auto context = CollectiveContext::Create(transport, config);
     ASSERT_TRUE(context.ok());
-    const auto name = [&](const Config& config, std::int64_t count) {
-      const auto selector = Selector::Create(config);
-      return selector.value().Choose(*context.value(), {.count = count}).value()->name();
-    };
-    EXPECT_EQ(name(Config(), 100), "recursive_doubling");
-    EXPECT_EQ(name(Config(), 10'000'000), "ring");
-    EXPECT_EQ(name(ConfigWith("auto", "on"), 10'000'000), "recursive_doubling");
-    EXPECT_EQ(name(ConfigWith("ring"), 100), "ring");
+    const auto selector = Selector::Create(config);
+    ASSERT_TRUE(selector.ok()) << selector.status().message();
+    const auto algorithm = selector.value().Choose(*context.value(), {.count = count});
+    if (transport.rank() != 0) return;
+    chosen = algorithm.ok() ? algorithm.value()->name() : algorithm.status().message();
   });
+  return chosen;
+}
+
+TEST(Selector, CrossesHostsOnceForAHostUnlessToldToBeFlat) {
+  for (const std::int64_t count : {1, 100, 10'000'000}) {
+    const std::vector<std::string> hosts = {"a", "a", "b", "b"};
+    EXPECT_EQ(ChosenOn(hosts, Config(), count), "hierarchical") << count;
+    EXPECT_EQ(ChosenOn(hosts, ConfigWith("auto", "tree"), count), "hierarchical") << count;
+    EXPECT_NE(ChosenOn(hosts, HierarchyConfig("flat"), count), "hierarchical") << count;
+  }
+}
+
+TEST(Selector, ATreeIsNotHierarchicalWhereHostsDoNotHoldOne) {
+  const std::vector<std::string> hosts = {"a", "a", "a", "b", "b", "b"};
+  EXPECT_EQ(ChosenOn(hosts, ConfigWith("auto", "on"), 1000), "hierarchical");
+  EXPECT_NE(ChosenOn(hosts, ConfigWith("auto", "tree"), 1000), "hierarchical");
+  EXPECT_THAT(ChosenOn(hosts, ConfigWith("hierarchical", "tree"), 1000),
+              HasSubstr("an order of additions that --reproducible admits"));
+}
+
+TEST(Selector, AFormOfHierarchyNamesHierarchicalAndAnAlgorithmByNameCountsMore) {
+  const std::vector<std::string> hosts = {"a", "a", "b", "b"};
+  EXPECT_EQ(ChosenOn(hosts, HierarchyConfig("leader"), 10'000'000), "hierarchical");
+  EXPECT_EQ(ChosenOn(hosts, HierarchyConfig("rails"), 1), "hierarchical");
+  EXPECT_EQ(ChosenOn(hosts, HierarchyConfig("rails", "ring"), 1), "ring");
+  EXPECT_EQ(ChosenOn({"a", "a"}, HierarchyConfig("leader"), 1), "shared_memory");
+}
+
+TEST(Selector, RulesForPartsNameHierarchicalAndOnOneHostTheLocalPart) {
+  const Config config = ConfigWith("local=shared_memory:-1K,net=ring");
+  EXPECT_EQ(ChosenOn({"a", "a", "b", "b"}, config, 10), "hierarchical");
+  EXPECT_EQ(ChosenOn({"a", "a", "b", "b"}, config, 1000), "hierarchical");
+  EXPECT_EQ(ChosenOn({"a", "a"}, config, 10), "shared_memory");
+  EXPECT_THAT(ChosenOn({"a", "b", "c"}, ConfigWith("net=pairwise"), 10),
+              HasSubstr("'net=pairwise' cannot run"));
+  EXPECT_THAT(ChosenOn({"a", "a", "b", "b"}, ConfigWith("local=push_two_shot"), 1000),
+              HasSubstr("'local=push_two_shot' cannot run"));
+}
+
+TEST(Selector, NamesWhatAPartMayBe) {
+  const auto net = Selector::Create(ConfigWith("ring:1M-,net=shared_memory"));
+  ASSERT_FALSE(net.ok());
+  EXPECT_EQ(net.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(net.status().message(),
+              HasSubstr("unknown algorithm 'shared_memory' in rule 'net=shared_memory'; accepted: "
+                        "auto, pairwise, direct, ring"));
+  const auto local = Selector::Create(ConfigWith("local=ring"));
+  ASSERT_FALSE(local.ok());
+  EXPECT_THAT(local.status().message(), HasSubstr("accepted: auto, push_two_shot, shared_memory"));
+  const auto other = Selector::Create(ConfigWith("global=ring"));
+  ASSERT_FALSE(other.ok());
+  EXPECT_THAT(other.status().message(), HasSubstr("'global' is no part of an allreduce"));
+}
+
+TEST(Selector, CompressionContradictsReproducibleAndFlat) {
+  Config config = ConfigWith("auto", "on");
+  ASSERT_TRUE(config.Set(Setting::kWireCompression, "int8", SettingOrigin::kFlag).ok());
+  const auto reproducible = Selector::Create(config);
+  ASSERT_FALSE(reproducible.ok());
+  EXPECT_THAT(reproducible.status().message(),
+              HasSubstr("--wire-compression int8 contradicts --reproducible on"));
+  Config flat = HierarchyConfig("flat");
+  ASSERT_TRUE(flat.Set(Setting::kWireCompression, "bf16", SettingOrigin::kFlag).ok());
+  ASSERT_FALSE(Selector::Create(flat).ok());
 }
 
 TEST(Selector, ReproducibleChoiceIsStrictEnoughAndTheSameForAllSizes) {
@@ -100,9 +171,9 @@ TEST(Selector, ReproducibleChoiceIsStrictEnoughAndTheSameForAllSizes) {
         const auto selector = Selector::Create(ConfigWith("auto", reproducible));
         ASSERT_TRUE(selector.ok());
         const auto first = selector.value().Choose(*context.value(), {.count = 1});
-        EXPECT_GE(first.value()->order(3), reproducible == std::string_view("on")
-                                               ? ReductionOrder::kFixed
-                                               : ReductionOrder::kTree);
+        EXPECT_GE(first.value()->OrderIn(*context.value()), reproducible == std::string_view("on")
+                                                                ? ReductionOrder::kFixed
+                                                                : ReductionOrder::kTree);
         for (const std::int64_t count : {100, 10'000, 100'000'000}) {
           const auto other = selector.value().Choose(*context.value(), {.count = count});
           EXPECT_EQ(other.value(), first.value()) << count;

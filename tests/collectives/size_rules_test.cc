@@ -37,6 +37,18 @@ TEST(SizeRules, BothEndsCountAndEitherMayBeMissing) {
   EXPECT_EQ(rules[2].text, "c:1M-");
 }
 
+TEST(SizeRules, MayBeForWhatHappensInsideHostsOrBetweenThem) {
+  const auto rules = Parsed("net=ring:1M-,local=shared_memory,direct");
+  ASSERT_EQ(rules.size(), 3U);
+  EXPECT_EQ(rules[0].part, RulePart::kNet);
+  EXPECT_EQ(rules[0].algorithm, "ring");
+  EXPECT_EQ(rules[0].text, "net=ring:1M-");
+  EXPECT_EQ(rules[1].part, RulePart::kLocal);
+  EXPECT_EQ(rules[2].part, RulePart::kWhole);
+  EXPECT_EQ(FindRule(rules, RulePart::kNet, 1 << 20), &rules[0]);
+  EXPECT_EQ(FindRule(rules, RulePart::kNet, 1), nullptr);
+}
+
 TEST(SizeRules, ErrorsNameTheRuleAndWhatIsAccepted) {
   const std::pair<const char*, const char*> cases[] = {{"ring:1M", "no '-'"},
                                                        {"ring:-", "no end"},

@@ -27,7 +27,10 @@ TuningFile Sample() {
   entry.allreduce = {{"ring", 0, 99, TunedRule::Buffers::kPrivate},
                      {"push_two_shot", 100, INT64_MAX, TunedRule::Buffers::kRegistered},
                      {"ring"}};
-  entry.settings = {.fusion_threshold_bytes = 0, .cycle_time_ms = 0.05, .chunk_bytes = 1 << 20};
+  entry.settings = {.fusion_threshold_bytes = 0,
+                    .cycle_time_ms = 0.05,
+                    .chunk_bytes = 1 << 20,
+                    .hierarchical = false};
   file.entries.push_back({.ranks = 2, .hosts = 1});
   return file;
 }

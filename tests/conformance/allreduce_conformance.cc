@@ -264,7 +264,7 @@ Status CheckAlgorithm(CollectiveContext& context, const AllreduceAlgorithm& algo
     if (!supports(test.count, test.dtype, test.op)) continue;
     RONDE_RETURN_IF_ERROR(CheckAllreduce(context, algorithm, test));
   }
-  if (algorithm.order(context.size()) == ReductionOrder::kOffsetDependent) return Status::Ok();
+  if (algorithm.OrderIn(context) == ReductionOrder::kOffsetDependent) return Status::Ok();
   for (int type = 0; type <= static_cast<int>(DataType::kFloat64); ++type) {
     const auto dtype = static_cast<DataType>(type);
     if (!supports(1, dtype, ReduceOp::kAverage)) continue;

@@ -2,8 +2,8 @@
 #include "tests/conformance/allreduce_conformance.h"
 #include "tests/conformance/conformance_over_processes.h"
 
-int main() {
-  return ronde::RunOverProcesses([](ronde::CollectiveContext& context) {
+int main(int argc, char** argv) {
+  return ronde::RunOverProcesses(argc, argv, [](ronde::CollectiveContext& context) {
     const int ranks = context.size();
     return CheckAllAlgorithms(context, {0, 1, ranks - 1, ranks, 17, 1000, 40009});
   });

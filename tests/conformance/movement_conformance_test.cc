@@ -22,14 +22,16 @@ constexpr std::int64_t kLarge = 9001;
 constexpr std::int64_t kMedium = 333;
 #endif
 
-Config ConfigWith(const std::string& chunk_bytes) {
+Config ConfigWith(const std::string& chunk_bytes, const std::string& hierarchy) {
   Config config;
   EXPECT_TRUE(config.Set(Setting::kChunkBytes, chunk_bytes, SettingOrigin::kProgram).ok());
+  EXPECT_TRUE(config.Set(Setting::kHierarchy, hierarchy, SettingOrigin::kProgram).ok());
   return config;
 }
 
-void CheckOn(Transport& transport, const MovementExtent& extent, const std::string& chunk_bytes) {
-  auto context = CollectiveContext::Create(transport, ConfigWith(chunk_bytes));
+void CheckOn(Transport& transport, const MovementExtent& extent, const std::string& chunk_bytes,
+             const std::string& hierarchy = "auto") {
+  auto context = CollectiveContext::Create(transport, ConfigWith(chunk_bytes, hierarchy));
   ASSERT_TRUE(context.ok()) << context.status().ToString();
   const Status status = CheckAllMovement(*context.value(), extent);
   EXPECT_TRUE(status.ok()) << status.message();
@@ -63,13 +65,44 @@ TEST(MovementConformanceOfMany, HoldsForSixteenRanks) {
   RunRanks(16, [](Transport& transport) { CheckOn(transport, LargeExtent(), "16K"); });
 }
 
-TEST(MovementConformanceOnHosts, HoldsWhereNotAllRanksShareMemory) {
-  RunRanksOnHosts({"a", "a", "b"}, [](Transport& transport) {
-    CheckOn(transport, FullExtent({0, 1, 17, kMedium, kLarge}), "256K");
+// Hosts that have equally many ranks, that do not, and whose ranks are not consecutive.
+struct Hosts {
+  std::string name;
+  std::vector<std::string> ids;
+  std::string hierarchy;
+};
+
+class MovementConformanceOnHosts : public testing::TestWithParam<Hosts> {};
+
+TEST_P(MovementConformanceOnHosts, HoldsForSmallCounts) {
+  RunRanksOnHosts(GetParam().ids, [](Transport& transport) {
+    CheckOn(transport, FullExtent({0, 1, 17, kMedium}), "256K", GetParam().hierarchy);
   });
 }
 
-TEST(MovementConformanceOnHosts, HoldsWhereNoTwoRanksShareMemory) {
+TEST_P(MovementConformanceOnHosts, HoldsForManyChunks) {
+  RunRanksOnHosts(GetParam().ids, [](Transport& transport) {
+    CheckOn(transport, LargeExtent(), "4K", GetParam().hierarchy);
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Layouts, MovementConformanceOnHosts,
+    testing::Values(Hosts{"TwoAndOne", {"a", "a", "b"}, "auto"},
+                    Hosts{"TwoAndOneFlat", {"a", "a", "b"}, "flat"},
+                    Hosts{"TwoAndTwo", {"a", "a", "b", "b"}, "auto"},
+                    Hosts{"TwoAndTwoRails", {"a", "a", "b", "b"}, "rails"},
+                    Hosts{"TwoAndTwoLeader", {"a", "a", "b", "b"}, "leader"},
+                    Hosts{"TwoAndTwoMixed", {"a", "b", "a", "b"}, "auto"},
+                    Hosts{"ThreeAndOne", {"a", "a", "a", "b"}, "auto"},
+                    Hosts{"ThreeAndOneLeader", {"a", "a", "a", "b"}, "leader"},
+                    Hosts{"TwoTwoAndOne", {"a", "a", "b", "b", "c"}, "auto"},
+                    Hosts{"TwoThreeAndOneMixed", {"a", "b", "a", "b", "c", "b"}, "auto"},
+                    Hosts{"FourOfTwo", {"a", "a", "b", "b", "c", "c", "d", "d"}, "auto"},
+                    Hosts{"ThreeOfTwoRails", {"a", "a", "b", "b", "c", "c"}, "rails"}),
+    [](const auto& layout) { return layout.param.name; });
+
+TEST(MovementConformanceOfHosts, HoldsWhereNoTwoRanksShareMemory) {
   RunRanksOnHosts({"a", "b", "c", "d"}, [](Transport& transport) {
     CheckOn(transport, FullExtent({0, 1, 17, kMedium}), "256K");
   });

@@ -53,6 +53,20 @@ grep -Eq '^  ring .* its order is not --reproducible tree' "$work/text" || fail 
 explain 1M --allreduce-algorithm push_two_shot
 grep -q "^nothing runs: .*'push_two_shot' cannot run" "$work/text" || fail "refusal"
 
+form() { # COLLECTIVE NAME OPTIONS...: which form of the collective runs
+  local collective=$1 name=$2
+  shift 2
+  "$info" --explain "$collective" 1M "$@" >"$work/text" || fail "--explain $collective $*"
+  grep -q "^$name: " "$work/text" || fail "$collective $*: $(cat "$work/text")"
+}
+form broadcast shared_memory
+form broadcast push --registered
+form broadcast hierarchical_chain --ranks 4 --hosts 2
+form broadcast binomial_tree --ranks 4 --hosts 2 --hierarchy flat
+form allgather hierarchical_rails --ranks 4 --hosts 2
+form allgather hierarchical_leader --ranks 5 --hosts 2
+form reducescatter hierarchical --ranks 4 --hosts 2
+
 cat >"$work/tuning.json" <<'END'
 {"format": 1, "machine": "elsewhere", "entries": [
   {"ranks": 3, "hosts": 1, "allreduce": [{"algorithm": "ring", "min_bytes": 100}]}]}
@@ -80,7 +94,7 @@ refused() {  # what to find in the one line of error, then arguments
   [[ $(wc -l <"$work/error") == 1 ]] || fail "$*: $(cat "$work/error")"
   grep -q -- "$expected" "$work/error" || fail "$*: $(cat "$work/error")"
 }
-refused "accepted: allreduce" --explain gather 1M
+refused "accepted: allreduce, " --explain gather 1M
 refused "'lots' is not a size" --explain allreduce lots
 refused "--dtype: 'real' is unknown" --explain allreduce 1M --dtype real
 refused "--op: 'mean' is unknown" --explain allreduce 1M --op mean

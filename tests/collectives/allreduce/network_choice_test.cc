@@ -1,0 +1,75 @@
+// Which of the algorithms that send messages costs least between hosts with one rank each.
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "collectives/allreduce/algorithm.h"
+#include "collectives/selector.h"
+#include "tests/support/run_ranks.h"
+
+namespace ronde {
+namespace {
+
+constexpr std::int64_t kMiB = 1 << 20;
+
+// In the order of the table: the first of equals wins.
+std::string Cheapest(CollectiveContext& context, std::int64_t size_bytes) {
+  std::string best;
+  double best_us = 0;
+  for (const std::string_view name :
+       {"pairwise", "recursive_doubling", "direct", "halving_doubling", "ring"}) {
+    const AllreduceAlgorithm& algorithm = *FindAllreduceAlgorithm(name);
+    const AllreduceArguments arguments = {.count = size_bytes / 4};
+    if (!algorithm.Supports(context, arguments)) continue;
+    const double us = algorithm.Cost(context, arguments);
+    if (!best.empty() && us >= best_us) continue;
+    best = name;
+    best_us = us;
+  }
+  return best;
+}
+
+// By size.
+std::vector<std::string> Choices(int hosts, const std::vector<std::int64_t>& sizes) {
+  std::vector<std::string> ids;
+  for (int host = 0; host < hosts; ++host) ids.push_back(std::to_string(host));
+  std::vector<std::string> choices;
+  RunRanksOnHosts(ids, [&](Transport& transport) {
+    auto context = CollectiveContext::Create(transport, Config());
+    ASSERT_TRUE(context.ok()) << context.status().message();
+    if (transport.rank() != 0) return;
+    for (const std::int64_t size : sizes) choices.push_back(Cheapest(*context.value(), size));
+  });
+  return choices;
+}
+
+using Names = std::vector<std::string>;
+
+TEST(NetworkChoice, TwoHostsExchangeWhatTheyHave) {
+  EXPECT_EQ(Choices(2, {4, kMiB, 64 * kMiB}), Names(3, "pairwise"));
+}
+
+TEST(NetworkChoice, SomeHostsTalkToAllAtOnceUnlessMessagesAreSmall) {
+  const Names expected = {"recursive_doubling", "direct", "direct"};
+  EXPECT_EQ(Choices(4, {4, kMiB, 64 * kMiB}), expected);
+  EXPECT_EQ(Choices(8, {64, kMiB, 64 * kMiB}), expected);
+  EXPECT_EQ(Choices(3, {4, kMiB, 64 * kMiB}), Names(3, "direct"));
+}
+
+TEST(NetworkChoice, ManyHostsDoNotTalkToAllAtOnce) {
+  EXPECT_EQ(Choices(24, {64, 64 * kMiB}), (Names{"recursive_doubling", "ring"}));
+  EXPECT_EQ(Choices(32, {64, 64 * kMiB}), (Names{"recursive_doubling", "halving_doubling"}));
+}
+
+// Of calls that are reproducible in the strictest sense, large ones need not send everything in
+// every step.
+TEST(NetworkChoice, TreesAreThereForEverySize) {
+  for (const std::string_view name : {"pairwise", "direct", "halving_doubling"}) {
+    EXPECT_EQ(FindAllreduceAlgorithm(name)->order(8), ReductionOrder::kTree) << name;
+  }
+}
+
+}  // namespace
+}  // namespace ronde
