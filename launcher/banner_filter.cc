@@ -66,6 +66,8 @@ std::vector<RankFailure> BannerFilter::TakeFailures() { return std::exchange(fai
 
 std::vector<FailureCause> BannerFilter::TakeCauses() { return std::exchange(causes_, {}); }
 
+std::vector<StartRecord> BannerFilter::TakeStarts() { return std::exchange(starts_, {}); }
+
 void BannerFilter::Pass(std::size_t size, std::string* out) {
   if (size == 0) return;
   at_line_start_ = held_[size - 1] == '\n';
@@ -100,6 +102,8 @@ BannerFilter::Verdict BannerFilter::JudgeRecord() {
     causes_.push_back(*std::move(cause));
   } else if (std::optional<RankFailure> failure = ParseFailureRecord(line)) {
     failures_.push_back(*std::move(failure));
+  } else if (std::optional<StartRecord> start = ParseStartRecord(line)) {
+    starts_.push_back(*std::move(start));
   } else {
     return {Verdict::Kind::kPass, 1};
   }
@@ -121,7 +125,9 @@ BannerFilter::Verdict BannerFilter::JudgeBox() {
   std::optional<RankFailure> failure =
       ParseBanner(std::string_view(held_).substr(begin, end - begin));
   if (failure) failures_.push_back(*std::move(failure));
-  const std::size_t size = end + Rule().size();
+  std::size_t size = end + Rule().size();
+  // Open MPI 5 sends the text's final NUL along.
+  if (size < held_.size() && held_[size] == '\0') ++size;
   // A kept box is passed whole: its closing rule must not be taken for an opening one.
   return {mode_ == Mode::kKeep ? Verdict::Kind::kPass : Verdict::Kind::kDrop, size};
 }

@@ -5,16 +5,17 @@
 #include <vector>
 
 #include "core/base/failure_cause.h"
+#include "core/base/start_record.h"
 #include "launcher/rank_failure.h"
 
 namespace ronde {
 
-/// Takes mpirun's own noise out of a stream that also carries the ranks' stderr: the boxed help
-/// texts about ranks that ended badly, their "[host:pid] ..." companions, PMIx errors and words on
-/// forwarded signals. What they say about ranks is kept as RankFailure, as are the guards' records,
-/// and what ranks say of a failed job as FailureCause.
-/// Every other byte passes unchanged and in order: help texts that are not recognised, rules of
-/// dashes that a program prints, and "\r" progress lines at once. Pure: no I/O, no clock.
+/// Takes mpirun's or srun's own noise out of a stream that also carries the ranks' stderr: the
+/// boxed help texts about ranks that ended badly, their "[host:pid] ..." companions, PMIx errors
+/// and words on forwarded signals. What they say about ranks is kept as RankFailure, as are the
+/// guards' records, what ranks say of a failed job as FailureCause, and how far ranks have come as
+/// StartRecord. Every other byte passes unchanged and in order: help texts that are not recognised,
+/// rules of dashes that a program prints, and "\r" progress lines at once. Pure: no I/O, no clock.
 class BannerFilter {
  public:
   enum class Mode {
@@ -39,6 +40,8 @@ class BannerFilter {
   [[nodiscard]] std::vector<RankFailure> TakeFailures();
   /// Since the last call, in order of arrival.
   [[nodiscard]] std::vector<FailureCause> TakeCauses();
+  /// Since the last call, in order of arrival.
+  [[nodiscard]] std::vector<StartRecord> TakeStarts();
 
  private:
   // What to do with the start of held_.
@@ -58,6 +61,7 @@ class BannerFilter {
   bool at_line_start_ = true;
   std::vector<RankFailure> failures_;
   std::vector<FailureCause> causes_;
+  std::vector<StartRecord> starts_;
 };
 
 }  // namespace ronde

@@ -35,12 +35,34 @@ constexpr std::array<std::string_view, 2> kForwardingTexts = {
     "prterun: Forwarding signal ",
 };
 
-bool MayBeForwarding(std::string_view line) {
-  return std::any_of(kForwardingTexts.begin(), kForwardingTexts.end(),
-                     [line](std::string_view text) {
-                       const std::size_t size = std::min(line.size(), text.size());
-                       return line.substr(0, size) == text.substr(0, size);
-                     });
+// What srun says of tasks that have ended badly, which the guards know better. Its other messages
+// pass.
+constexpr std::string_view kSrun = "srun: ";
+constexpr std::string_view kSlurmStep = "slurmstepd";
+constexpr std::string_view kStepCancelled = ": error: *** STEP ";
+constexpr std::array<std::string_view, 11> kSrunNoiseTexts = {
+    ": Exited with exit code ",
+    ": Terminated",
+    ": Killed",
+    ": Aborted",
+    ": Segmentation fault",
+    "Terminating StepId=",
+    "Terminating job step ",
+    "Job step aborted: ",
+    "forcing job termination",
+    "interrupt (one more within",
+    "cluster configuration lacks support for cpu binding",
+};
+
+bool SharesBeginning(std::string_view line, std::string_view text) {
+  const std::size_t size = std::min(line.size(), text.size());
+  return line.substr(0, size) == text.substr(0, size);
+}
+
+bool MayBeginSo(std::string_view line) {
+  return SharesBeginning(line, kSrun) || SharesBeginning(line, kSlurmStep) ||
+         std::any_of(kForwardingTexts.begin(), kForwardingTexts.end(),
+                     [line](std::string_view text) { return SharesBeginning(line, text); });
 }
 
 template <typename Texts>
@@ -48,6 +70,16 @@ bool ContainsAny(std::string_view line, const Texts& texts) {
   return std::any_of(texts.begin(), texts.end(), [line](std::string_view text) {
     return line.find(text) != std::string_view::npos;
   });
+}
+
+// The lines of a help text as one: where they break differs between releases.
+std::string OneLine(std::string_view body) {
+  std::string line;
+  for (const char c : body) {
+    const bool is_space = c == ' ' || c == '\n';
+    if (!is_space || line.empty() || line.back() != ' ') line += is_space ? ' ' : c;
+  }
+  return line;
 }
 
 // The word after the first `label`, up to white space or one of ".,)]"; empty where there is none.
@@ -73,13 +105,17 @@ bool IsBannerFirstLine(std::string_view line) { return ContainsAny(line, kBanner
 
 bool IsNoiseLine(std::string_view line) {
   if (!MayBeNoiseLine(line)) return false;
+  if (line.starts_with(kSrun)) return ContainsAny(line, kSrunNoiseTexts);
+  if (line.starts_with(kSlurmStep)) return line.find(kStepCancelled) != std::string_view::npos;
   return ContainsAny(line, kNoiseTexts) || ContainsAny(line, kForwardingTexts);
 }
 
-bool MayBeginNoise(char first) { return first == '[' || first == 'm' || first == 'p'; }
+bool MayBeginNoise(char first) {
+  return first == '[' || first == 'm' || first == 'p' || first == 's';
+}
 
 bool MayBeNoiseLine(std::string_view line) {
-  if (line.front() != '[') return MayBeForwarding(line);
+  if (line.front() != '[') return MayBeginSo(line);
   // "[host:pid]": anything else in brackets is a program's own.
   const std::size_t close = line.find(']');
   const std::string_view inside = line.substr(1, std::min(close, line.size()) - 1);
@@ -95,11 +131,12 @@ bool MayBeNoiseLine(std::string_view line) {
 }
 
 // Exit codes are not read here: the guards know them better.
-std::optional<RankFailure> ParseBanner(std::string_view body) {
+std::optional<RankFailure> ParseBanner(std::string_view text) {
+  const std::string body = OneLine(text);
   RankFailure failure;
   failure.said_by_mpirun = true;
-  const auto has = [body](std::string_view text) {
-    return body.find(text) != std::string_view::npos;
+  const auto has = [&body](std::string_view words) {
+    return body.find(words) != std::string::npos;
   };
   std::optional<int> rank;
   std::optional<int> code = 0;
@@ -111,7 +148,7 @@ std::optional<RankFailure> ParseBanner(std::string_view body) {
   } else if (has("exiting improperly")) {
     failure.kind = RankFailure::Kind::kNoFinalize;
     rank = NumberAfter(body, "process rank");
-    failure.host = WordAfter(body, "\nnode");
+    failure.host = WordAfter(body, "on node");
   } else if (has("MPI_ABORT was invoked")) {
     failure.kind = RankFailure::Kind::kAbort;
     rank = NumberAfter(body, "invoked on rank");

@@ -8,12 +8,16 @@
 
 namespace ronde {
 
-/// kInvalidArgument for the first host whose name does not resolve. "localhost" and this machine's
-/// own name are always fine.
+/// kInvalidArgument for the first host whose name does not resolve, or that is an IPv6 address
+/// (mpirun takes them for malformed names). "localhost" and this machine's own name are fine.
 [[nodiscard]] Status CheckHostsResolve(const std::vector<HostSlots>& hosts);
 
 /// This machine's name.
 [[nodiscard]] std::string OwnHostName();
+
+/// Whether this name or address is this machine: "localhost", its own name, short or full, or what
+/// resolves to an address of one of its interfaces.
+[[nodiscard]] bool IsOwnHost(const std::string& host);
 
 /// Physical cores that this process may run on: what mpirun counts as slots of the local host.
 [[nodiscard]] int LocalCoreCount();

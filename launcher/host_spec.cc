@@ -1,5 +1,7 @@
 #include "launcher/host_spec.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -12,12 +14,12 @@ namespace ronde {
 namespace {
 
 constexpr int kMaxSlots = 65536;
-constexpr std::string_view kSpace = " \t\r\v\f";
 
-bool ParseSlots(std::string_view text, int* slots) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *slots);
-  return error == std::errc() && end == text.data() + text.size() && *slots >= 1 &&
-         *slots <= kMaxSlots;
+bool IsIpv6Address(std::string_view text) {
+  in6_addr ignored = {};
+  // What follows a zero byte would be overlooked.
+  if (text.find('\0') != std::string_view::npos) return false;
+  return inet_pton(AF_INET6, std::string(text).c_str(), &ignored) == 1;
 }
 
 bool IsHostName(std::string_view text) {
@@ -27,14 +29,62 @@ bool IsHostName(std::string_view text) {
   });
 }
 
-// Reads "host" or "host:N"; the error has no location yet.
-Result<HostSlots> ParseHostColonSlots(std::string_view text) {
-  const std::size_t colon = text.find(':');
-  HostSlots entry{std::string(text.substr(0, colon)), 1};
-  if (!IsHostName(entry.host)) {
-    return Status::InvalidArgument(StrCat("'", text, "' does not start with a host name"));
+// What other launchers understand here, and what to say to ours.
+std::string ForeignForm(std::string_view text) {
+  const std::size_t at = text.find('@');
+  if (at != std::string_view::npos) {
+    const std::string_view user = text.substr(0, at);
+    const std::string_view rest = text.substr(at + 1);
+    return StrCat("names a user; write 'User ", user, "' below 'Host ",
+                  rest.substr(0, rest.find(':')), "' in ~/.ssh/config and leave out '", user, "@'");
   }
-  if (colon != std::string_view::npos && !ParseSlots(text.substr(colon + 1), &entry.slots)) {
+  if (text.find('[') != std::string_view::npos) {
+    return "is a range as Slurm writes it; name each host (inside a Slurm job, leave it out: the "
+           "job's hosts are known)";
+  }
+  if (text.front() == '^' || text.front() == '+') {
+    return "excludes hosts or counts them, as only mpirun can; name the hosts to run on";
+  }
+  if (IsIpv6Address(text)) return StrCat("is an IPv6 address, which needs brackets: [", text, "]");
+  return "does not start with a host name";
+}
+
+Result<HostSlots> ParseBracketed(std::string_view text, std::string_view* rest) {
+  const std::size_t close = text.find(']');
+  const std::string_view address = close == std::string_view::npos ? "" : text.substr(1, close - 1);
+  if (!IsIpv6Address(address)) {
+    return Status::InvalidArgument(StrCat("'", text, "' has no IPv6 address in its brackets"));
+  }
+  *rest = text.substr(close + 1);
+  return HostSlots{.host = std::string(address)};
+}
+
+Result<HostSlots> ParseNamed(std::string_view text, std::string_view* rest) {
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  const std::string_view name = text.substr(0, colon);
+  if (text.empty()) return Status::InvalidArgument("a host name is missing");
+  if (!IsHostName(name) || IsIpv6Address(text)) {
+    return Status::InvalidArgument(StrCat("'", text, "' ", ForeignForm(text)));
+  }
+  *rest = text.substr(colon);
+  return HostSlots{.host = std::string(name)};
+}
+
+}  // namespace
+
+bool ParseSlotCount(std::string_view text, int* slots) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *slots);
+  return error == std::errc() && end == text.data() + text.size() && *slots >= 1 &&
+         *slots <= kMaxSlots;
+}
+
+Result<HostSlots> ParseHostEntry(std::string_view text) {
+  std::string_view rest;
+  const bool bracketed = !text.empty() && text.front() == '[';
+  RONDE_ASSIGN_OR_RETURN(HostSlots entry,
+                         bracketed ? ParseBracketed(text, &rest) : ParseNamed(text, &rest));
+  const bool has_slots = !rest.empty();
+  if (has_slots && (rest.front() != ':' || !ParseSlotCount(rest.substr(1), &entry.slots))) {
     return Status::InvalidArgument(
         StrCat("'", text, "' has no number of slots (1 to ", kMaxSlots, ") after ':'"));
   }
@@ -49,60 +99,19 @@ Status AddHost(HostSlots entry, std::vector<HostSlots>* hosts) {
           StrCat("host '", entry.host, "' has more than ", kMaxSlots, " slots in all"));
     }
     known.slots += entry.slots;
+    const bool both_limited = known.max_slots > 0 && entry.max_slots > 0;
+    known.max_slots = both_limited ? known.max_slots + entry.max_slots : 0;
     return Status::Ok();
   }
   hosts->push_back(std::move(entry));
   return Status::Ok();
 }
 
-// Blanks around '=' go, so that "slots = 4" is one word.
-std::vector<std::string> SplitWords(std::string_view line) {
-  std::vector<std::string> words;
-  bool joins = false;
-  while (true) {
-    const std::size_t begin = line.find_first_not_of(kSpace);
-    if (begin == std::string_view::npos) return words;
-    line.remove_prefix(begin);
-    const std::size_t length = std::min(line.find_first_of(kSpace), line.size());
-    const std::string_view word = line.substr(0, length);
-    if (joins || (word.front() == '=' && !words.empty())) {
-      words.back() += word;
-    } else {
-      words.emplace_back(word);
-    }
-    joins = words.back().back() == '=';
-    line.remove_prefix(length);
-  }
-}
-
-// Reads the words of one non-empty hostfile line.
-Result<HostSlots> ParseHostfileWords(const std::vector<std::string>& words) {
-  RONDE_ASSIGN_OR_RETURN(HostSlots entry, ParseHostColonSlots(words.front()));
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    const std::string_view word = words[i];
-    const std::size_t equals = std::min(word.find('='), word.size());
-    const std::string_view key = word.substr(0, equals);
-    const std::string_view value = word.substr(std::min(equals + 1, word.size()));
-    const bool is_limit = key == "max_slots" || key == "max-slots";
-    if (key != "slots" && !is_limit) {
-      return Status::InvalidArgument(StrCat("'", word, "' is not known"));
-    }
-    int number = 0;
-    if (!ParseSlots(value, &number)) {
-      return Status::InvalidArgument(StrCat("'", word, "' needs a number from 1 to ", kMaxSlots));
-    }
-    if (!is_limit) entry.slots = number;
-  }
-  return entry;
-}
-
-}  // namespace
-
 Result<std::vector<HostSlots>> ParseHostList(std::string_view text) {
   std::vector<HostSlots> hosts;
   while (true) {
     const std::size_t comma = std::min(text.find(','), text.size());
-    Result<HostSlots> entry = ParseHostColonSlots(text.substr(0, comma));
+    Result<HostSlots> entry = ParseHostEntry(text.substr(0, comma));
     const Status status = entry.ok() ? AddHost(std::move(entry).value(), &hosts) : entry.status();
     if (!status.ok()) {
       return Status::InvalidArgument(
@@ -111,31 +120,6 @@ Result<std::vector<HostSlots>> ParseHostList(std::string_view text) {
     if (comma == text.size()) return hosts;
     text.remove_prefix(comma + 1);
   }
-}
-
-Result<std::vector<HostSlots>> ParseHostfile(std::string_view text, std::string_view file_name) {
-  std::vector<HostSlots> hosts;
-  for (int line_number = 1; !text.empty(); ++line_number) {
-    const std::size_t newline = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, newline);
-    text.remove_prefix(std::min(newline + 1, text.size()));
-    line = line.substr(0, line.find('#'));
-    const std::vector<std::string> words = SplitWords(line);
-    if (words.empty()) continue;
-    Result<HostSlots> entry = ParseHostfileWords(words);
-    const Status status = entry.ok() ? AddHost(std::move(entry).value(), &hosts) : entry.status();
-    if (!status.ok()) {
-      return Status::InvalidArgument(StrCat("hostfile ", file_name, ", line ", line_number, ": ",
-                                            status.message(),
-                                            "; expected 'host', 'host slots=N' or 'host:N'"));
-    }
-  }
-  if (hosts.empty()) {
-    return Status::InvalidArgument(StrCat("hostfile ", file_name,
-                                          " names no host; expected lines of the form 'host', "
-                                          "'host slots=N' or 'host:N'"));
-  }
-  return hosts;
 }
 
 int TotalSlots(const std::vector<HostSlots>& hosts) {
@@ -147,9 +131,18 @@ int TotalSlots(const std::vector<HostSlots>& hosts) {
 std::string FormatHostList(const std::vector<HostSlots>& hosts) {
   std::string text;
   for (const HostSlots& entry : hosts) {
-    text += StrCat(text.empty() ? "" : ",", entry.host, ":", entry.slots);
+    const bool is_ipv6 = entry.host.find(':') != std::string::npos;
+    text += StrCat(text.empty() ? "" : ",", is_ipv6 ? "[" : "", entry.host, is_ipv6 ? "]" : "", ":",
+                   entry.slots);
   }
   return text;
+}
+
+std::string FormatHostNames(const std::vector<std::string>& names, std::size_t most) {
+  std::string text;
+  const std::size_t shown = names.size() <= most ? names.size() : most - 1;
+  for (std::size_t i = 0; i < shown; ++i) text += StrCat(i == 0 ? "" : ", ", names[i]);
+  return shown == names.size() ? text : StrCat(text, " and ", names.size() - shown, " more");
 }
 
 }  // namespace ronde

@@ -62,6 +62,9 @@ JobOutcome Describe(const RankFailure& failure, int mpirun_exit_code) {
     case Kind::kNoFinalize:
       return {mpirun_exit_code == 0 ? 1 : mpirun_exit_code,
               StrCat(rank, " ended without calling MPI_Finalize")};
+    case Kind::kOutput:
+      return {kBadInputCode, StrCat(rank, " cannot open its files in --output-directory: ",
+                                    std::generic_category().message(failure.code))};
   }
   return {1, ""};
 }
@@ -114,6 +117,7 @@ JobOutcome SummarizeJob(const JobEnd& end, std::span<const RankFailure> failures
     return {kSignalBase + end.interrupted_signal,
             StrCat("interrupted by ", SignalText(end.interrupted_signal))};
   }
+  if (!end.not_started.empty()) return {1, end.not_started};
   const RankFailure* cause = nullptr;
   for (const RankFailure& failure : failures) {
     if (cause == nullptr || IsCause(failure, *cause)) cause = &failure;

@@ -13,6 +13,7 @@ struct JobEnd {
   int exit_code = 0;
   int signal = 0;              ///< that killed mpirun; 0 if it exited
   int interrupted_signal = 0;  ///< that the user sent to ronderun; 0 if none
+  std::string not_started;     ///< what is missing in a job that has not started; else empty
 
   friend bool operator==(const JobEnd&, const JobEnd&) = default;
 };

@@ -16,7 +16,9 @@
 #include <system_error>
 #include <utility>
 
+#include "core/base/config_environment.h"
 #include "core/base/strcat.h"
+#include "launcher/mpirun_folder.h"
 #include "launcher/stop_signal.h"
 
 namespace ronde {
@@ -31,8 +33,17 @@ constexpr milliseconds kHoldTime{250};
 constexpr milliseconds kCleanEndTime{10000};
 // mpirun and guards that are only just starting do not hear the request to stop.
 constexpr milliseconds kAskAgainTime{1000};
+// mpirun ends a failed job within some 3 s, unless it waits for a host that it cannot reach any
+// more. --timeout-s and 5 s are promised for all of it.
+constexpr milliseconds kFailedEndTime{4000};
 // How long processes that outlive mpirun may delay the end of the job.
 constexpr milliseconds kDrainTime{500};
+// The same where mpirun was killed, after which nothing more is said.
+constexpr milliseconds kKilledDrainTime{100};
+
+Clock::duration Seconds(double seconds) {
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
 
 struct Child {
   pid_t pid = -1;
@@ -110,8 +121,16 @@ void KillOrphans() {
 // The job while it runs: waits for output, signals and time at one place.
 class Job {
  public:
-  Job(Child child, int signals, BannerFilter filter, StopOptions stop)
-      : child_(child), signals_(signals), filter_(std::move(filter)), stop_(std::move(stop)) {}
+  Job(Child child, int signals, BannerFilter filter, StopOptions stop, StartOptions start)
+      : child_(child),
+        signals_(signals),
+        filter_(std::move(filter)),
+        stop_(std::move(stop)),
+        start_(std::move(start)) {
+    if (start_.Awaits()) {
+      GiveUpAfter(start_.options().timeout_s, "the job has not started within ", " s: ");
+    }
+  }
 
   JobResult Run() {
     while (!Finished()) {
@@ -128,7 +147,15 @@ class Job {
     WriteAll(filter_.Flush());
     CollectFailures();
     const bool succeeded = result_.end == JobEnd{} && result_.failures.empty();
+    const bool tells_nothing = result_.end.interrupted_signal == 0 &&
+                               result_.end.not_started.empty() && result_.failures.empty() &&
+                               result_.causes.empty();
+    if (!succeeded && tells_nothing && start_.LacksStarts()) {
+      result_.end.not_started = StrCat("the launcher ended with code ", result_.end.exit_code,
+                                       " before the job had started: ", start_.Missing());
+    }
     if (has_children_ && !succeeded) KillOrphans();
+    if (result_.end.signal != 0) RemoveMpirunFolder(EnvironmentValue("TMPDIR"), child_.pid);
     if (child_.stderr_read >= 0) close(child_.stderr_read);
     return std::move(result_);
   }
@@ -137,8 +164,10 @@ class Job {
   bool Finished() const {
     if (!ended_at_) return false;
     const bool drained = child_.stderr_read < 0 && !has_children_;
-    return drained || Clock::now() - *ended_at_ >= kDrainTime;
+    return drained || Clock::now() - *ended_at_ >= DrainTime();
   }
+
+  milliseconds DrainTime() const { return result_.end.signal == 0 ? kDrainTime : kKilledDrainTime; }
 
   int TimeoutMs() const {
     std::optional<Clock::time_point> next;
@@ -146,10 +175,10 @@ class Job {
       if (!next || time < *next) next = time;
     };
     if (filter_.HoldsBytes()) consider(last_output_ + kHoldTime);
-    for (const auto& time : {ask_at_, terminate_at_, kill_at_}) {
+    for (const auto& time : {ask_at_, terminate_at_, kill_at_, give_up_at_}) {
       if (time) consider(*time);
     }
-    if (ended_at_) consider(*ended_at_ + kDrainTime);
+    if (ended_at_) consider(*ended_at_ + DrainTime());
     if (!next) return -1;
     const auto left = std::chrono::duration_cast<milliseconds>(*next - Clock::now()).count() + 1;
     return left < 0 ? 0 : static_cast<int>(left);
@@ -176,7 +205,32 @@ class Job {
       if (failure.time_ns == 0) failure.time_ns = now.count();
       result_.failures.push_back(std::move(failure));
     }
-    for (FailureCause& cause : filter_.TakeCauses()) result_.causes.push_back(std::move(cause));
+    for (FailureCause& cause : filter_.TakeCauses()) {
+      const bool has_plan = terminate_at_ || kill_at_ || ended_at_;
+      if (cause.kind == FailureCause::Kind::kFailure && !has_plan) {
+        kill_at_ = Clock::now() + kFailedEndTime;
+      }
+      result_.causes.push_back(std::move(cause));
+    }
+    for (const StartRecord& record : filter_.TakeStarts()) NoteStart(record);
+  }
+
+  void NoteStart(const StartRecord& record) {
+    const bool met_before = start_.Meets();
+    start_.Note(record);
+    if (!start_.Awaits() && !start_.Meets()) give_up_at_.reset();
+    const bool has_plan = ask_at_ || terminate_at_ || kill_at_ || ended_at_;
+    if (!start_.Meets() || met_before || has_plan) return;
+    GiveUpAfter(start_.options().meeting_timeout_s, "the ranks have not met one another within ",
+                " s (--timeout-s): ");
+  }
+
+  // The earlier of two limits counts.
+  void GiveUpAfter(double seconds, std::string_view what, std::string_view unit) {
+    const Clock::time_point time = Clock::now() + Seconds(seconds);
+    if (give_up_at_ && *give_up_at_ <= time) return;
+    give_up_at_ = time;
+    give_up_text_ = StrCat(what, seconds, unit);
   }
 
   void HandleSignal() {
@@ -194,16 +248,21 @@ class Job {
 
   void Stop() {
     if (ended_at_) return;
+    give_up_at_.reset();
     if (stop_.timeout_s == 0) return Terminate();
     stop_.say(StrCat("stopping: ranks have ", stop_.timeout_s,
                      " s to save; press Ctrl-C again to end them now"));
-    terminate_at_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                       std::chrono::duration<double>(stop_.timeout_s));
+    terminate_at_ = Clock::now() + Seconds(stop_.timeout_s);
     AskToStop();
   }
 
   void Escalate() {
     const auto due = [](const auto& time) { return time && Clock::now() >= *time; };
+    if (due(give_up_at_)) {
+      result_.end.not_started = give_up_text_ + start_.Missing();
+      Terminate();
+      kill_at_ = Clock::now() + kFailedEndTime;
+    }
     if (due(ask_at_)) AskToStop();
     if (due(terminate_at_)) {
       stop_.say(StrCat("ranks did not end within ", stop_.timeout_s, " s; ending them"));
@@ -213,13 +272,14 @@ class Job {
   }
 
   void AskToStop() {
-    kill(child_.pid, kStopSignal);
+    kill(child_.pid, stop_.signal);
     ask_at_ = Clock::now() + kAskAgainTime;
   }
 
-  // mpirun ends the ranks in its own way, and then itself.
+  // The launcher ends the ranks in its own way, and then itself.
   void Terminate() {
     kill(child_.pid, SIGTERM);
+    terminated_ = true;
     ForgetPlans();
     kill_at_ = Clock::now() + kCleanEndTime;
   }
@@ -227,6 +287,7 @@ class Job {
   // The guards see mpirun die and take their ranks along, on this host and, through mpirun's
   // daemons, on the others.
   void Kill() {
+    if (stop_.needs_launcher && !terminated_ && !ended_at_) return Terminate();
     if (!ended_at_) kill(child_.pid, SIGKILL);
     ForgetPlans();
   }
@@ -235,6 +296,7 @@ class Job {
     ask_at_.reset();
     terminate_at_.reset();
     kill_at_.reset();
+    give_up_at_.reset();
   }
 
   // mpirun leaves ranks that it has killed unreaped; they become children of this process.
@@ -255,20 +317,25 @@ class Job {
   int signals_;
   BannerFilter filter_;
   StopOptions stop_;
+  StartWatch start_;
   JobResult result_;
   bool has_children_ = true;
+  bool terminated_ = false;
   Clock::time_point last_output_{};
   std::optional<Clock::time_point> ended_at_;
   // What follows the first signal, as far as it is still to come.
   std::optional<Clock::time_point> ask_at_;
   std::optional<Clock::time_point> terminate_at_;
   std::optional<Clock::time_point> kill_at_;
+  // When a job that has not started has had its time.
+  std::optional<Clock::time_point> give_up_at_;
+  std::string give_up_text_;
 };
 
 }  // namespace
 
 Result<JobResult> RunJob(const std::vector<std::string>& command, BannerFilter filter,
-                         StopOptions stop) {
+                         StopOptions stop, StartOptions start) {
   sigset_t handled;
   sigset_t original;
   sigemptyset(&handled);
@@ -286,7 +353,8 @@ Result<JobResult> RunJob(const std::vector<std::string>& command, BannerFilter f
     pthread_sigmask(SIG_SETMASK, &original, nullptr);
     return child.status();
   }
-  JobResult result = Job(child.value(), signals, std::move(filter), std::move(stop)).Run();
+  JobResult result =
+      Job(child.value(), signals, std::move(filter), std::move(stop), std::move(start)).Run();
   close(signals);
   pthread_sigmask(SIG_SETMASK, &original, nullptr);
   return result;

@@ -17,7 +17,7 @@ std::optional<RankFailure> ParseFailureRecord(std::string_view line) {
   int kind = 0;
   RankFailure failure;
   fields >> kind >> failure.rank >> failure.code >> failure.time_ns >> failure.host;
-  if (!fields || kind < 0 || kind > static_cast<int>(RankFailure::Kind::kNoFinalize)) {
+  if (!fields || kind < 0 || kind > static_cast<int>(RankFailure::Kind::kOutput)) {
     return std::nullopt;
   }
   failure.kind = static_cast<RankFailure::Kind>(kind);

@@ -15,6 +15,7 @@ struct RankFailure {
     kStart,       ///< it could not be started; `code` is the errno
     kAbort,       ///< it called MPI_Abort with `code`
     kNoFinalize,  ///< it called MPI_Init and ended without MPI_Finalize
+    kOutput,      ///< its output files cannot be opened; `code` is the errno
   };
 
   Kind kind = Kind::kExit;

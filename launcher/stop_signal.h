@@ -17,4 +17,8 @@ namespace ronde {
 inline constexpr int kStopSignal = SIGURG;
 inline constexpr std::string_view kStopSignalName = "SIGURG";
 
+/// The same for srun, which forwards few signals, and to every process of a rank. The guard has its
+/// rank ignore this one.
+inline constexpr int kSrunStopSignal = SIGUSR2;
+
 }  // namespace ronde

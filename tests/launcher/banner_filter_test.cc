@@ -60,6 +60,32 @@ TEST(BannerFilter, DropsWhatMpirunSaysOfForwardedSignals) {
   EXPECT_EQ(FilterAll(&keeping, kForwarding), kForwarding);
 }
 
+TEST(BannerFilter, DropsWhatSrunSaysOfTasksAndKeepsItsOwnTroubles) {
+  const std::string noise =
+      "srun: error: n1: task 1: Exited with exit code 3\n"
+      "srun: launch/slurm: _step_signal: Terminating StepId=2.0\n"
+      "srun: Job step aborted: Waiting up to 32 seconds for job step to finish.\n"
+      "slurmstepd: error: *** STEP 2.0 ON n1 CANCELLED AT 2026-01-01T00:00:00 ***\n"
+      "slurmstepd-n1: error: *** STEP 2.0 ON n1 CANCELLED AT 2026-01-01T00:00:00 ***\n"
+      "srun: cluster configuration lacks support for cpu binding\n"
+      "srun: error: n1: task 0: Terminated\n";
+  const std::string trouble =
+      "srun: error: Unable to create step for job 2: Invalid account\n"
+      "slurmstepd: error: Unable to get node memory\n";
+  BannerFilter quiet;
+  EXPECT_EQ(FilterAll(&quiet, "step 1\n" + noise + trouble + "s"), "step 1\n" + trouble + "s");
+  BannerFilter keeping(BannerFilter::Mode::kKeep);
+  EXPECT_EQ(FilterAll(&keeping, noise), noise);
+}
+
+TEST(BannerFilter, ReadsHowFarRanksHaveCome) {
+  const StartRecord record{StartRecord::Kind::kStarted, 3, "node"};
+  BannerFilter filter;
+  EXPECT_EQ(FilterAll(&filter, "a" + FormatStartRecord(record) + "b\n"), "ab\n");
+  EXPECT_THAT(filter.TakeStarts(), ElementsAre(record));
+  EXPECT_THAT(filter.TakeStarts(), IsEmpty());
+}
+
 TEST(BannerFilter, DoesNotDependOnHowBytesAreCut) {
   const std::string text = "loss 1\n" + kPrimaryJob + kKilled + "[vm:12] PMIX ERROR: x\n" + kSlots +
                            kForwarding + FormatFailureRecord({Kind::kExit, 1, "vm", 3, 5}) +
@@ -117,6 +143,24 @@ TEST(BannerFilter, DropsBookkeepingLines) {
                       "[vm:01] Set MCA parameter \"orte_base_help_aggregate\" to 0 to see all\n"
                       "[vm:01] something else\n[info] PMIX ERROR: quoted\n"),
             "[vm:01] something else\n[info] PMIX ERROR: quoted\n");
+}
+
+TEST(BannerFilter, ReadsOpenMpi5sBannersWhereverTheirLinesBreak) {
+  const std::string killed = Box(
+      "prterun noticed that process rank 1 with PID 0 on node vm exited on\nsignal 9 (Killed).\n");
+  const std::string left =
+      Box("prterun has exited due to process rank 1 with PID 22458 on node vm exiting\n"
+          "improperly. There are three reasons this could occur:\n");
+  BannerFilter filter;
+  EXPECT_EQ(FilterAll(&filter, killed + left), "");
+  EXPECT_THAT(filter.TakeFailures(),
+              ElementsAre(RankFailure{Kind::kSignal, 1, "vm", 9, 0, true},
+                          RankFailure{Kind::kNoFinalize, 1, "vm", 0, 0, true}));
+}
+
+TEST(BannerFilter, DropsTheNulBehindABanner) {
+  BannerFilter filter;
+  EXPECT_EQ(FilterAll(&filter, kAbort5 + std::string(1, '\0') + kKilled + "end\n"), "end\n");
 }
 
 TEST(BannerFilter, ReadsFailuresFromBanners) {

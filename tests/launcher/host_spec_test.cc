@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "launcher/slot_limits.h"
+
 namespace ronde {
 namespace {
 
@@ -13,16 +15,19 @@ using Hosts = std::vector<HostSlots>;
 
 std::string ListError(std::string_view text) { return ParseHostList(text).status().message(); }
 
-std::string FileError(std::string_view text) {
-  return ParseHostfile(text, "cluster").status().message();
-}
-
 TEST(HostList, ReadsHostsAndSlotsInOrder) {
   const Result<Hosts> hosts = ParseHostList("node-b:2,10.0.0.7:4,localhost");
   ASSERT_TRUE(hosts.ok()) << hosts.status().message();
   EXPECT_EQ(hosts.value(), (Hosts{{"node-b", 2}, {"10.0.0.7", 4}, {"localhost", 1}}));
   EXPECT_EQ(TotalSlots(hosts.value()), 7);
   EXPECT_EQ(FormatHostList(hosts.value()), "node-b:2,10.0.0.7:4,localhost:1");
+}
+
+TEST(HostList, ReadsIpv6AddressesInBrackets) {
+  const Result<Hosts> hosts = ParseHostList("[fd00::7]:2,[::1]");
+  ASSERT_TRUE(hosts.ok()) << hosts.status().message();
+  EXPECT_EQ(hosts.value(), (Hosts{{"fd00::7", 2}, {"::1", 1}}));
+  EXPECT_EQ(FormatHostList(hosts.value()), "[fd00::7]:2,[::1]:1");
 }
 
 TEST(HostList, AddsUpARepeatedHost) {
@@ -34,7 +39,6 @@ TEST(HostList, AddsUpARepeatedHost) {
 TEST(HostList, RefusesARepeatedHostWithTooManySlotsInAll) {
   EXPECT_TRUE(ParseHostList("a:65535,a").ok());
   EXPECT_THAT(ListError("a:65535,b,a:2"), HasSubstr("host 'a' has more than 65536 slots in all"));
-  EXPECT_THAT(FileError("a slots=65536\na\n"), HasSubstr("line 2: host 'a' has more than"));
 }
 
 TEST(HostList, CountsSlotsBeyondTheRangeOfAnInteger) {
@@ -53,42 +57,44 @@ TEST(HostList, NamesTheWrongEntryAndWhatIsAccepted) {
   }
 }
 
-TEST(Hostfile, ReadsOpenMpiAndHorovodForms) {
-  const Result<Hosts> hosts = ParseHostfile(
-      "# the cluster\n\nn1 slots=2\r\nn2 slots = 4 max_slots=8 # big\n\tn3:3\nn4 max-slots=2\nn1",
-      "cluster");
-  ASSERT_TRUE(hosts.ok()) << hosts.status().message();
-  EXPECT_EQ(hosts.value(), (Hosts{{"n1", 3}, {"n2", 4}, {"n3", 3}, {"n4", 1}}));
+TEST(HostList, SaysWhatToDoWithFormsOfOtherLaunchers) {
+  EXPECT_EQ(ListError("me@n1:2"),
+            "--hosts: 'me@n1:2' names a user; write 'User me' below 'Host n1' in ~/.ssh/config and "
+            "leave out 'me@'; expected host[:slots],host[:slots],...");
+  EXPECT_EQ(
+      ListError("node[01-04]"),
+      "--hosts: 'node[01-04]' is a range as Slurm writes it; name each host (inside a Slurm "
+      "job, leave it out: the job's hosts are known); expected host[:slots],host[:slots],...");
+  EXPECT_EQ(ListError("fd00::7"),
+            "--hosts: 'fd00::7' is an IPv6 address, which needs brackets: [fd00::7]; expected "
+            "host[:slots],host[:slots],...");
+  EXPECT_THAT(ListError("node[01,03]"), HasSubstr("range as Slurm writes it"));
+  EXPECT_THAT(ListError("^n1"), HasSubstr("excludes hosts"));
+  EXPECT_THAT(ListError("+n0"), HasSubstr("excludes hosts or counts them"));
+  EXPECT_THAT(ListError("[n1]:2"), HasSubstr("no IPv6 address in its brackets"));
+  EXPECT_THAT(ListError("[::1"), HasSubstr("no IPv6 address in its brackets"));
+  EXPECT_THAT(ListError("[::1]2"), HasSubstr("no number of slots"));
 }
 
-TEST(Hostfile, NamesFileAndLineAndWhatIsAccepted) {
-  for (const char* line : {"n2 slots=x", "n2 slots=0", "n2 slots", "n2 cores=4", "n2:", "n2:x",
-                           "n2 4", "=4", "n2 slots=2 slots==3", "n2 = = 4"}) {
-    const std::string message = FileError(std::string("n1 slots=2\n") + line + "\n");
-    EXPECT_THAT(message, HasSubstr("hostfile cluster, line 2: ")) << line;
-    EXPECT_THAT(message, HasSubstr("expected 'host', 'host slots=N' or 'host:N'")) << line;
-  }
+TEST(HostNames, AreListedUpToALimit) {
+  EXPECT_EQ(FormatHostNames({"a"}), "a");
+  EXPECT_EQ(FormatHostNames({"a", "b", "c"}, 3), "a, b, c");
+  EXPECT_EQ(FormatHostNames({"a", "b", "c", "d"}, 3), "a, b and 2 more");
 }
 
-TEST(Hostfile, RefusesAFileWithoutHosts) {
-  EXPECT_THAT(FileError(""), HasSubstr("names no host"));
-  EXPECT_THAT(FileError("# nothing\n \n"), HasSubstr("names no host"));
+TEST(FitSlots, LeavesHostsThatSufficeOrHaveNoLimit) {
+  const Hosts limited = {{"a", 2, 4}, {"b", 2}};
+  EXPECT_EQ(FitSlots(limited, 4).value(), limited);
+  const Hosts unlimited = {{"a", 1}, {"b", 1}};
+  EXPECT_EQ(FitSlots(unlimited, 9).value(), unlimited);
 }
 
-TEST(Hostfile, SurvivesArbitraryBytes) {
-  std::string text;
-  unsigned state = 1;
-  for (int round = 0; round < 2000; ++round) {
-    text.clear();
-    for (int i = 0; i < 40; ++i) {
-      state = state * 1664525u + 1013904223u;
-      text += "ab:= \n#,slot1\x01\xff"[(state >> 16) % 16];
-    }
-    const Result<Hosts> file = ParseHostfile(text, "fuzz");
-    EXPECT_EQ(file.ok(), file.status().message().empty());
-    const Result<Hosts> list = ParseHostList(text);
-    EXPECT_EQ(list.ok(), list.status().message().empty());
-  }
+TEST(FitSlots, DealsTheRestInTurnUpToEveryLimit) {
+  EXPECT_EQ(FitSlots({{"a", 1, 2}, {"b", 1, 4}}, 5).value(), (Hosts{{"a", 2, 2}, {"b", 3, 4}}));
+  EXPECT_EQ(FitSlots({{"a", 1, 1}, {"b", 1}}, 5).value(), (Hosts{{"a", 1, 1}, {"b", 4}}));
+  EXPECT_EQ(FitSlots({{"a", 1, 2}, {"b", 1, 1}}, 4).status().message(),
+            "4 ranks do not fit: the hosts' max_slots allow 3; raise max_slots, add hosts, or "
+            "start fewer ranks");
 }
 
 }  // namespace

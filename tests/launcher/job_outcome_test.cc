@@ -123,6 +123,21 @@ TEST(JobOutcome, AFailureThatNoRankMadeItsExitCodeIsSaidNevertheless) {
   EXPECT_EQ(outcome.message, "disk full");
 }
 
+TEST(JobOutcome, AJobThatHasNotStartedEndsForThatReason) {
+  JobEnd end;
+  end.not_started = "host b: rank 1 has not been started";
+  const std::vector<RankFailure> victims = {At(10, Kind::kSignal, 0, SIGTERM)};
+  EXPECT_EQ(SummarizeJob(end, victims).exit_code, 1);
+  EXPECT_EQ(SummarizeJob(end, victims).message, end.not_started);
+}
+
+TEST(JobOutcome, FilesThatCannotBeOpenedAreBadInput) {
+  const JobOutcome outcome = Summarize({At(10, Kind::kOutput, 1, ENOSPC)}, {});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_EQ(outcome.message,
+            "rank 1 on h1 cannot open its files in --output-directory: No space left on device");
+}
+
 TEST(JobOutcome, FallsBackToMpirunsOwnEnd) {
   EXPECT_EQ(Summarize(5, {}).exit_code, 5);
   EXPECT_EQ(SummarizeJob({0, SIGKILL, 0}, {}).exit_code, 137);

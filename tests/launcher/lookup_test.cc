@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "launcher/host_lookup.h"
+#include "launcher/network_interface.h"
 #include "launcher/program_lookup.h"
 
 namespace ronde {
@@ -60,6 +61,29 @@ TEST(HostLookup, KnowsThisMachineAndNamesAnUnknownOne) {
   EXPECT_TRUE(CheckHostsResolve({{"localhost", 1}, {OwnHostName(), 1}, {"127.0.0.1", 1}}).ok());
   EXPECT_THAT(CheckHostsResolve({{"localhost", 1}, {"no-such-host.invalid", 1}}).message(),
               HasSubstr("'no-such-host.invalid'"));
+}
+
+TEST(HostLookup, RefusesIpv6AddressesWithTheRemedy) {
+  EXPECT_EQ(CheckHostsResolve({{"fd00::7", 1}}).message(),
+            "host 'fd00::7' is an IPv6 address, which mpirun does not take; give it a name in "
+            "/etc/hosts or DNS");
+}
+
+TEST(HostLookup, KnowsTheNamesAndAddressesOfThisMachine) {
+  const std::string own = OwnHostName();
+  for (const std::string& host : {std::string("localhost"), own, own + ".cluster.org",
+                                  std::string("127.0.0.1"), std::string("127.0.1.1")}) {
+    EXPECT_TRUE(IsOwnHost(host)) << host;
+  }
+  const Result<std::vector<NetworkInterface>> interfaces = OwnInterfaces();
+  ASSERT_TRUE(interfaces.ok());
+  for (const NetworkInterface& interface : interfaces.value()) {
+    for (const InterfaceAddress& address : interface.addresses) {
+      if (address.address.find(':') != std::string::npos) continue;
+      EXPECT_TRUE(IsOwnHost(address.address)) << address.address;
+    }
+  }
+  EXPECT_FALSE(IsOwnHost("192.0.2.77"));  // documentation's, nobody's
 }
 
 TEST(HostLookup, CountsAtLeastOneCore) { EXPECT_GE(LocalCoreCount(), 1); }

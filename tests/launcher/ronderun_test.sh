@@ -71,12 +71,98 @@ test_good_runs() {
   expect 0 "" -np 2 -H "$host:2" true
   expect 0 "ronderun: note: 3 ranks on 2 slots" -np 3 -H localhost:2 true
   expect 0 "ronderun: note: 99 ranks on * core*" -np 99 --dry-run true
-  grep -q -- "--oversubscribe -np 99 " "$work/out" || fail "--dry-run shows no --oversubscribe"
+  grep -qi "oversubscribe .* -np 99 " "$work/out" || fail "--dry-run shows no oversubscription"
   # shellcheck disable=SC2016
   run -np 2 --timeout-s 7 sh -c 'echo "$RONDE_LAUNCHED $RONDE_TIMEOUT_S $*"' x -np 3 -- y
   [ "$code" = 0 ] && [ "$(sort -u "$work/out")" = "1 7 -np 3 -- y" ] ||
     fail "arguments and settings reach every rank"
   [ "$(wc -l <"$work/out")" = 2 ] || fail "two ranks run"
+}
+
+# A flag for all that a job's command line is made from.
+test_command_lines() {
+  printf 'np: 3\nhosts: [a:1, b:2]\ntimeout-s: 5\nenv:\n  A: x y\n' >"$work/run.yaml"
+  expect 0 "" --config-file "$work/run.yaml" --timeout-s 6 --dry-run true
+  grep -q -- " -np 3 -H a:1,b:2 .* -x 'A=x y' -x RONDE_TIMEOUT_S=6 " "$work/out" ||
+    fail "flags come from the file, and the command line wins"
+  printf 'np: 3\nhosst: a\n' >"$work/run.yaml"
+  expect 2 "ronderun: config file $work/run.yaml, line 2: 'hosst' is no flag; did you mean 'hosts'*" \
+    --config-file "$work/run.yaml" true
+  expect 2 "ronderun: flag '--hots' is unknown; did you mean '--hosts'*" -np 2 --hots a true
+  expect 2 "ronderun: --launcher srun needs a Slurm job*" -np 2 --launcher srun true
+
+  fake_mpirun "mpirun (Open MPI) 5.0.8"
+  expect 0 "" -np 2 --mpi-home "$work/mpi" --dry-run true
+  grep -q "^$work/mpi/bin/mpirun .*--forward-signals SIGURG" "$work/out" ||
+    fail "Open MPI 5 gets a command line of its own"
+  fake_mpirun "HYDRA build details:"
+  expect 2 "ronderun: $work/mpi/bin/mpirun cannot be used*'HYDRA build details:'*Open MPI 4 or 5*" \
+    -np 2 --mpi-home "$work/mpi" true
+}
+
+# fake_mpirun VERSION: an mpirun in $work/mpi that says it is that.
+fake_mpirun() {
+  mkdir -p "$work/mpi/bin"
+  printf '#!/bin/sh\necho "%s"\n' "$1" >"$work/mpi/bin/mpirun"
+  chmod +x "$work/mpi/bin/mpirun"
+}
+
+# Slurm's part is played by a script that runs every rank in turn.
+test_srun() {
+  mkdir -p "$work/slurm"
+  cat >"$work/slurm/srun" <<'END'
+#!/bin/sh
+echo "srun $*" >&2
+while [ "${1#--}" != "$1" ]; do shift; done
+PMIX_RANK=0 SLURM_NTASKS=2 "$@" && PMIX_RANK=1 SLURM_NTASKS=2 exec "$@"
+END
+  chmod +x "$work/slurm/srun"
+  local job="SLURM_JOB_ID=7 SLURM_JOB_NODELIST=$host SLURM_TASKS_PER_NODE=2 PATH=$work/slurm:$PATH"
+  # shellcheck disable=SC2086,SC2016
+  env $job "$ronderun" --launcher srun --env A=b,c sh -c 'echo "$PMIX_RANK $A $RONDE_LAUNCHED"' \
+    >"$work/out" 2>"$work/err"
+  code=$?
+  [ "$code" = 0 ] && [ "$(cat "$work/out")" = "0 b,c 1
+1 b,c 1" ] || fail "srun starts as many ranks as the job has slots"
+  grep -q -- "srun --mpi=pmix --ntasks=2 --distribution=block --cpu-bind=none" "$work/err" ||
+    fail "srun's line"
+  # shellcheck disable=SC2086
+  env $job "$ronderun" --launcher srun sh -c 'exit 3' >"$work/out" 2>"$work/err"
+  [ $? = 3 ] && grep -q "^ronderun: rank 0 on $host exited with code 3" "$work/err" ||
+    fail "a failed rank is named under srun"
+}
+
+test_output() {
+  # shellcheck disable=SC2016
+  local talk='rank=${OMPI_COMM_WORLD_RANK:-${PMIX_RANK:-0}}
+    echo "out $rank"; echo "err $rank" >&2; [ -t 1 ] && echo terminal; printf end'
+  run -np 2 --output-directory "$work/ranks" --tag-output sh -c "$talk"
+  [ "$code" = 0 ] && [ "$(sort "$work/out" | head -3)" = "[0] end
+[0] out 0
+[0] terminal" ] || fail "lines are tagged with their rank"
+  [ "$(sort "$work/err")" = "[0] err 0
+[1] err 1" ] || fail "stderr is tagged as well"
+  [ "$(cat "$work/ranks/rank.1/stdout")" = "out 1
+terminal
+end" ] && [ "$(cat "$work/ranks/rank.0/stderr")" = "err 0" ] || fail "every rank has its files"
+  expect 3 "ronderun: rank 1 on $host exited with code 3" -np 2 --output-directory "$work/ranks" \
+    sh -c "$on_rank_1 && exit 3; sleep 30"
+  [ ! -s "$work/ranks/rank.1/stderr" ] || fail "records for ronderun are not in the files"
+  expect 2 "ronderun: rank [01] on $host cannot open its files in --output-directory: *" \
+    -np 2 --output-directory /proc/ranks true
+}
+
+test_start_timeout() {
+  SECONDS=0
+  expect 1 "ronderun: the job has not started within 1 s: ranks 0*, 1* run but have not initialised\
+ Ronde*" -np 2 --start-timeout-s 1 sleep 30
+  [ "$SECONDS" -le 8 ] || fail "--start-timeout-s 1 took $SECONDS s"
+  # An mpirun that starts nothing.
+  fake_mpirun "mpirun (Open MPI) 4.1.4"
+  # shellcheck disable=SC2016
+  echo '[ "$1" = --version ] || exec sleep 30' >>"$work/mpi/bin/mpirun"
+  expect 1 "ronderun: the job has not started within 0.5 s: host localhost: ranks 0, 1 have not\
+ been started*" -np 2 -H localhost:2 --mpi-home "$work/mpi" --start-timeout-s 0.5 true
 }
 
 test_failing_ranks() {
@@ -194,6 +280,10 @@ test_stopping() {
 
 test_bad_input
 test_good_runs
+test_command_lines
+test_srun
+test_output
+test_start_timeout
 test_failing_ranks
 test_helpers_of_failing_ranks
 [ -z "$mpi_program" ] || test_failing_mpi_ranks
