@@ -10,7 +10,8 @@ usage: ./dev bench [COLLECTIVE] [RONDE-BENCH ARGS]
        ./dev bench settings [ARGS]
        ./dev bench compare [ARGS]
        ./dev bench micro [ARGS]
-       ./dev bench training pytorch|overhead [ARGS]
+       ./dev bench hosts stream|open-mpi [ARGS]
+       ./dev bench training pytorch|overhead|iterations [ARGS]
 
 Times a collective (allreduce) on 2 ranks for 4 B to 64 MiB, interleaved with MPI's. An argument
 that is given replaces the default of that name: ./dev bench allgather -e 1G --peers mpi,gloo. Other
@@ -20,19 +21,23 @@ settings: allreduce beside Open MPI at the best of its settings for each size; t
 --np, --bands, --settings or --buffers say less, and goes on where it was interrupted.
 compare: two runs, or new ones with this machine's saved baseline; exit code 1 where something has
 become slower. --save-baseline saves one.
+hosts: allreduce over several hosts that this machine plays (./dev hosts), beside what TCP can carry
+or beside Open MPI at the better of two settings; minutes. Exit code 1: a goal was missed.
 micro: reduction kernels, packing and negotiation on their own; Google Benchmark's flags.
 training pytorch: images per second of ronde-train beside the same model in PyTorch. training
-overhead: what communication and virtual workers add to plain computation. Both take some minutes,
-need an idle machine and say more with --help. Exit code 1: a goal was missed.
+overhead: what communication and virtual workers add to plain computation. training iterations: what
+an iteration's time is spent on, on 1, 2 and 4 hosts of ./dev hosts, as a table and a figure. They
+take some minutes, need an idle machine and say more with --help. Exit code 1: a goal was missed.
 HELP
 }
 
-bench_training() { # pytorch|overhead ARGS
+bench_training() { # pytorch|overhead|iterations ARGS
   local script python
   case ${1:-} in
     pytorch) script=compare_with_pytorch.py ;;
     overhead) script=step_overhead.py ;;
-    *) die "./dev bench training: expected pytorch or overhead, got '${1:-}'" ;;
+    iterations) script=time_per_iteration.py ;;
+    *) die "./dev bench training: expected pytorch, overhead or iterations, got '${1:-}'" ;;
   esac
   shift
   set_up
@@ -42,6 +47,17 @@ bench_training() { # pytorch|overhead ARGS
   PYTHONDONTWRITEBYTECODE=1 "$python" "bench/training/$script" "$@"
 }
 
+bench_hosts() { # stream|open-mpi ARGS
+  local script
+  case ${1:-} in
+    stream) script=against_stream.py ;;
+    open-mpi) script=against_open_mpi.py ;;
+    *) die "./dev bench hosts: expected stream or open-mpi, got '${1:-}'" ;;
+  esac
+  shift
+  PYTHONDONTWRITEBYTECODE=1 python3 "bench/multihost/$script" "$@"
+}
+
 # Programs and scripts that stand for themselves.
 bench_other() { # WHAT ARGS
   local what=$1
@@ -49,6 +65,7 @@ bench_other() { # WHAT ARGS
   set_up
   build_preset default
   case $what in
+    hosts) bench_hosts "$@" ;;
     settings) PYTHONDONTWRITEBYTECODE=1 python3 bench/collectives/best_of_settings.py "$@" ;;
     compare) PYTHONDONTWRITEBYTECODE=1 python3 bench/collectives/compare.py "$@" ;;
     micro) build/bin/ronde-bench-micro "$@" ;;
@@ -62,7 +79,7 @@ run_bench() {
       bench_training "$@"
       return
       ;;
-    settings | compare | micro)
+    settings | compare | micro | hosts)
       bench_other "$@"
       return
       ;;
