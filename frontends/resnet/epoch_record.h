@@ -36,8 +36,8 @@ struct EpochRecord {
   int local_steps = 1;             ///< H in the local phase, 1 in the minibatch phase
   double learning_rate = 0;        ///< of the epoch's last step
   std::int64_t steps = 0;
-  double train_loss = 0;
-  double train_top1 = 0;
+  std::optional<double> train_loss;  ///< empty where a stand-in computed
+  std::optional<double> train_top1;
   std::optional<double> validation_loss;  ///< empty where the epoch was not evaluated
   std::optional<double> validation_top1;
   std::optional<double> validation_top5;  ///< empty also where there are 5 classes or fewer

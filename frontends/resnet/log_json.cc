@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <sstream>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -34,6 +35,13 @@ Json SettingsJson(const Config& config) {
 }
 
 }  // namespace
+
+std::string ComputeText(const TrainOptions& options) {
+  if (!options.has_stand_in()) return "real";
+  std::ostringstream text;
+  text << "stand-in " << options.compute_time_ms << " ms";
+  return text.str();
+}
 
 std::string ConfigJson(const TrainOptions& options, const RunFacts& facts) {
   Json json;
@@ -76,6 +84,7 @@ std::string ConfigJson(const TrainOptions& options, const RunFacts& facts) {
   json["threads"] = facts.threads;
   json["device"] = "cpu";
   json["precision"] = options.precision;
+  json["compute"] = ComputeText(options);
   json["evaluate_every"] = options.evaluate_every;
   json["settings"] = SettingsJson(options.config);
   return json.dump();
@@ -92,8 +101,8 @@ std::string EpochJson(const EpochRecord& record) {
   json["local_steps"] = record.local_steps;
   json["learning_rate"] = record.learning_rate;
   json["steps"] = record.steps;
-  json["train_loss"] = record.train_loss;
-  json["train_top1"] = record.train_top1;
+  json["train_loss"] = OrNull(record.train_loss);
+  json["train_top1"] = OrNull(record.train_top1);
   json["validation_loss"] = OrNull(record.validation_loss);
   json["validation_top1"] = OrNull(record.validation_top1);
   json["validation_top5"] = OrNull(record.validation_top5);

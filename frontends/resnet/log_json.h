@@ -20,6 +20,8 @@ struct RunFacts {
   std::int64_t validation_images = 0;
 };
 
+/// "real", or "stand-in 12 ms": what computes in place of the model.
+[[nodiscard]] std::string ComputeText(const TrainOptions& options);
 /// One line of JSON, without newline: {"event":"config", ...}.
 [[nodiscard]] std::string ConfigJson(const TrainOptions& options, const RunFacts& facts);
 /// {"event":"epoch", ...}; figures that were not taken are null.

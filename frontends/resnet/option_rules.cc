@@ -62,6 +62,20 @@ Status CheckOtherFlags(const TrainOptions& options, const WasGiven& was_given) {
   return CheckMeanings(meanings, was_given);
 }
 
+// A stand-in learns nothing: there is nothing to look at, to draw or to keep.
+Status CheckStandInFlags(TrainOptions& options, const WasGiven& was_given) {
+  if (!options.has_stand_in()) return Status::Ok();
+  const std::string remedy = "remove one of them";
+  std::vector<Meaning> meanings;
+  for (const std::string_view flag :
+       {"--evaluate-every", "--bn-at-evaluation", "--limit-validation", "--precision",
+        "--init-weights", "--plot", "--save", "--checkpoint-dir", "--resume"}) {
+    meanings.push_back({false, flag, "--compute-time-ms, which trains no model", remedy});
+  }
+  options.evaluate_every = 0;
+  return CheckMeanings(meanings, was_given);
+}
+
 Status CheckCheckpointFlags(const CheckpointOptions& options, const WasGiven& was_given) {
   const std::string where = "a run without --checkpoint-dir";
   const std::string remedy = "remove it, or add --checkpoint-dir DIR";
@@ -100,7 +114,9 @@ Status CompleteDataDir(TrainOptions& options) {
 // A program's default gives way to what the user says, so that must not contradict.
 Status CompleteReproducible(TrainOptions& options) {
   const SettingSpec& spec = SpecOf(Setting::kReproducible);
-  const std::string wanted = options.deterministic ? "tree" : "on";
+  // What a compressed value becomes depends on its neighbours: who asks for it has chosen.
+  const bool compresses = options.config.GetText(Setting::kWireCompression) != "none";
+  const std::string wanted = options.deterministic ? "tree" : compresses ? "off" : "on";
   RONDE_RETURN_IF_ERROR(options.config.SetProgramDefault(Setting::kReproducible, wanted));
   if (!options.deterministic) return Status::Ok();
   if (options.threads == 0) options.threads = 1;
@@ -120,6 +136,7 @@ Status CheckAndComplete(TrainOptions& options, const AlgorithmFlags& algorithm,
                         const WasGiven& was_given) {
   RONDE_RETURN_IF_ERROR(CheckAlgorithmFlags(options, algorithm, was_given));
   RONDE_RETURN_IF_ERROR(CheckOtherFlags(options, was_given));
+  RONDE_RETURN_IF_ERROR(CheckStandInFlags(options, was_given));
   RONDE_RETURN_IF_ERROR(CheckCheckpointFlags(options.checkpoint, was_given));
   RONDE_RETURN_IF_ERROR(CheckSwitchEpoch(options, algorithm));
   if (options.device == "cuda") {

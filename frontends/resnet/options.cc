@@ -113,6 +113,9 @@ void AddMachineAndOutputFlags(OptionFlags& flags, TrainOptions& options) {
   flags.Choice("--device", options.device, {"auto", "cpu", "cuda"}, "where to compute");
   flags.Choice("--precision", options.precision, {"fp32", "bf16"},
                "of forward pass and loss in training; weights, averages and evaluation are fp32");
+  flags.Real("--compute-time-ms", options.compute_time_ms, {.lowest = 0},
+             "for timing only: sleep so long in place of each batch's forward and backward pass; "
+             "gradients come one by one, nothing is learnt; 0: compute");
   flags.Group("Output");
   flags.Path("--log-json", options.log_json, "FILE", "write one JSON object per epoch");
   flags.Path("--plot", options.plot, "FILE", "draw loss and accuracy per epoch (.png)");

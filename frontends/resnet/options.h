@@ -61,6 +61,7 @@ struct TrainOptions {
   int threads = 0;  ///< 0: cores of the host / ranks on it
   std::string device = "auto";
   std::string precision = "fp32";
+  double compute_time_ms = 0;  ///< above 0: a stand-in of this length computes
   std::string log_json;
   std::string plot;
   std::string save;
@@ -71,6 +72,9 @@ struct TrainOptions {
   CheckpointOptions checkpoint;
 
   Config config;  ///< the engine's settings
+
+  /// Nothing is learnt: time is spent in place of forward and backward pass.
+  [[nodiscard]] bool has_stand_in() const { return compute_time_ms > 0; }
 };
 
 /// Reads the command line and the environment before MPI is initialised. Gives an exit code where

@@ -87,7 +87,7 @@ void Progress::StartEpoch(int epoch, std::int64_t steps, std::int64_t images_per
   epoch_start_s_ = last_print_s_ = Seconds();
 }
 
-void Progress::Step(std::int64_t step, double loss) {
+void Progress::Step(std::int64_t step, std::optional<double> loss) {
   if (mode_ == ProgressMode::kOff) return;
   const double now = Seconds();
   const double interval = mode_ == ProgressMode::kLive ? kLiveIntervalS : kPlainIntervalS;
@@ -99,9 +99,10 @@ void Progress::Step(std::int64_t step, double loss) {
       seconds_per_epoch_ > 0 ? seconds_per_epoch_ : per_step * static_cast<double>(steps_);
   const double left = per_step * static_cast<double>(steps_ - step) + epoch_s * (epochs_ - epoch_);
   std::ostringstream line;
-  line << "epoch " << epoch_ << "/" << epochs_ << "  step " << step << "/" << steps_ << "  loss "
-       << Fixed(loss, 3) << "  " << Fixed(static_cast<double>(images_per_step_) / per_step, 0)
-       << " images/s  " << Duration(left) << " left";
+  line << "epoch " << epoch_ << "/" << epochs_ << "  step " << step << "/" << steps_;
+  if (loss) line << "  loss " << Fixed(*loss, 3);
+  line << "  " << Fixed(static_cast<double>(images_per_step_) / per_step, 0) << " images/s  "
+       << Duration(left) << " left";
   Rewrite(line.str());
 }
 
@@ -114,8 +115,9 @@ void Progress::EndEpoch(const EpochRecord& record) {
   if (mode_ == ProgressMode::kOff) return;
   std::ostringstream line;
   line << "epoch " << std::setw(static_cast<int>(std::to_string(epochs_).size())) << record.epoch
-       << "/" << epochs_ << "  " << std::left << std::setw(9) << record.phase << "  loss "
-       << Fixed(record.train_loss, 3) << "  top-1 " << Percent(record.train_top1);
+       << "/" << epochs_ << "  " << std::left << std::setw(9) << record.phase;
+  if (record.train_loss) line << "  loss " << Fixed(*record.train_loss, 3);
+  if (record.train_top1) line << "  top-1 " << Percent(*record.train_top1);
   if (record.validation_top1) line << "  validation " << Percent(*record.validation_top1);
   line << "  " << Fixed(record.images_per_second, 0) << " images/s  lr " << std::setprecision(3)
        << record.learning_rate;

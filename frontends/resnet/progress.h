@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "core/base/clock.h"
@@ -26,7 +27,7 @@ class Progress {
   void StartEpoch(int epoch, std::int64_t steps, std::int64_t images_per_step,
                   std::int64_t steps_before = 0);
   /// After `step` (from 1); cheap: most calls print nothing.
-  void Step(std::int64_t step, double loss);
+  void Step(std::int64_t step, std::optional<double> loss);
   void StartEvaluation();
   void EndEpoch(const EpochRecord& record);
 

@@ -20,7 +20,7 @@ struct Total {
   std::int64_t synchronizations = 0;
   double divergence_sum = 0;
   std::int64_t averages = 0;  // of weights
-  double train_top1 = 0;
+  std::optional<double> train_top1;
   std::optional<double> validation_top1;
 };
 
@@ -71,6 +71,10 @@ std::string Share(double part, const Total& total) {
   return Fixed(part, 1) + " (" + Fixed(percent, 0) + "%)";
 }
 
+std::string Percent(const std::optional<double>& fraction) {
+  return fraction ? Fixed(100 * *fraction, 2) + "%" : "-";
+}
+
 using Row = std::vector<std::string>;
 
 Row RowOf(const Total& total) {
@@ -89,8 +93,8 @@ Row RowOf(const Total& total) {
           total.averages > 0
               ? Scientific(total.divergence_sum / static_cast<double>(total.averages))
               : "-",
-          Fixed(100 * total.train_top1, 2) + "%",
-          total.validation_top1 ? Fixed(100 * *total.validation_top1, 2) + "%" : "-"};
+          Percent(total.train_top1),
+          Percent(total.validation_top1)};
 }
 
 }  // namespace

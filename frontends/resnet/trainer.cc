@@ -1,6 +1,7 @@
 #include "frontends/resnet/trainer.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -61,7 +62,12 @@ Trainer::Trainer(Session& session, const TrainOptions& options, const TrainingDa
       progress_(ChooseProgress(options.progress, session.rank()), options.epochs, clock),
       replica_(session, options, data.training->traits(),
                options.switch_epoch * minibatch_sampler_.steps()),
-      safekeeper_(session, replica_, options.checkpoint, plan, options.local_steps) {}
+      safekeeper_(session, replica_, options.checkpoint, plan, options.local_steps) {
+  if (!options.has_stand_in()) return;
+  const std::chrono::duration<double, std::milli> duration(options.compute_time_ms);
+  stand_in_.emplace(*replica_.model(),
+                    std::chrono::duration_cast<ComputeStandIn::Duration>(duration));
+}
 
 const TrainingSampler& Trainer::SamplerOf(int epoch) const {
   return IsLocal(epoch) ? local_sampler_ : minibatch_sampler_;
@@ -85,9 +91,10 @@ void Trainer::SayStart() {
   progress_.Say(StrCat("ronde-train ", VersionString(), ": ", options_.algorithm, ", ",
                        Counted(options_.workers, "worker"), ranks, " with ",
                        Counted(threads_, "thread"), facts.ranks == 1 ? ", " : " each, ",
-                       options_.deterministic ? "deterministic, " : "", options_.model, " (",
-                       facts.parameters, " parameters), ", options_.dataset, " (",
-                       facts.training_images, " + ", facts.validation_images, " images), ",
+                       options_.deterministic ? "deterministic, " : "",
+                       stand_in_ ? StrCat(ComputeText(options_), " in place of ") : "",
+                       options_.model, " (", facts.parameters, " parameters), ", options_.dataset,
+                       " (", facts.training_images, " + ", facts.validation_images, " images), ",
                        Counted(options_.epochs, "epoch"), " of ", SamplerOf(1).steps(), " steps"));
   if (!plan_.start.empty()) progress_.Say(plan_.start);
 }
@@ -182,7 +189,8 @@ void Trainer::TrainLeft(EpochProgress& progress) {
   };
   const int workers_here = replica_.workers().count();
   TrainEpoch({session_, replica_, *data_.training, schedule_, progress_, clock_,
-              options_.accumulation_steps, /*in_bf16=*/options_.precision == "bf16", after_step},
+              options_.accumulation_steps, /*in_bf16=*/options_.precision == "bf16",
+              stand_in_ ? &*stand_in_ : nullptr, after_step},
              SamplerOf(epoch).Shard(epoch, replica_.first_worker(), workers_here), batch_size,
              {options_.seed, epoch}, first_step, progress);
   safekeeper_.Settle();
@@ -228,8 +236,10 @@ int Trainer::SayStopped() {
 void Trainer::SumFigures(const EpochFigures& figures, EpochRecord& record) {
   Result<MetricSums> all = SumOverRanks(session_, "training/figures", AddUp(figures.by_worker));
   ThrowIfError(all.status());
-  record.train_loss = all.value().mean_loss();
-  record.train_top1 = all.value().top1();
+  if (!stand_in_) {
+    record.train_loss = all.value().mean_loss();
+    record.train_top1 = all.value().top1();
+  }
   if (figures.divergences.empty()) return;  // on all ranks or on none
   Result<double> mean = MeanOverRanks(session_, "training/divergence", figures.divergences);
   ThrowIfError(mean.status());

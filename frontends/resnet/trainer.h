@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/base/clock.h"
 #include "frontends/resnet/checkpoint/prepare.h"
 #include "frontends/resnet/checkpoint/safekeeper.h"
+#include "frontends/resnet/compute_stand_in.h"
 #include "frontends/resnet/data/sampler.h"
 #include "frontends/resnet/epoch_record.h"
 #include "frontends/resnet/evaluation.h"
@@ -63,6 +65,7 @@ class Trainer {
   LearningRateSchedule schedule_;
   Progress progress_;
   Replica replica_;
+  std::optional<ComputeStandIn> stand_in_;
   Safekeeper safekeeper_;
   std::vector<EpochRecord> records_;
   std::int64_t saved_at_ = -1;  // the step

@@ -44,22 +44,36 @@ Outcome Forward(const EpochContext& context, const BatchTensors& batch) {
   return {logits, torch::cross_entropy_loss(logits, batch.labels)};
 }
 
-// One batch of the active worker, whose gradients are added to those there are. Returns the loss.
-double Pass(const Progression& run, std::int64_t step, int worker) {
-  const Batch& batch = *run.loader.Next();
-  run.record.parts.data += run.watch.Lap();
+// Returns what is to be passed backward.
+torch::Tensor StandIn(const Progression& run, const Batch& batch) {
+  return run.context.stand_in->Forward(batch.labels, run.context.dataset.traits().classes);
+}
+
+// The same, and counts loss and hits.
+torch::Tensor ForwardAndCount(const Progression& run, const Batch& batch, std::int64_t step,
+                              int worker) {
   const BatchTensors tensors = ToTensors(batch, run.context.dataset.traits());
   const auto [logits, loss] = Forward(run.context, tensors);
   const double loss_value = loss.item<double>();
   CheckLoss(loss_value, step, worker, run.context);
   AddBatch(run.figures.by_worker[static_cast<std::size_t>(worker)], loss_value, logits,
            tensors.labels);
+  return loss;
+}
+
+// One batch of the active worker, whose gradients are added to those there are. Returns the loss.
+double Pass(const Progression& run, std::int64_t step, int worker) {
+  const Batch& batch = *run.loader.Next();
+  run.record.parts.data += run.watch.Lap();
+  const torch::Tensor loss = run.context.stand_in != nullptr
+                                 ? StandIn(run, batch)
+                                 : ForwardAndCount(run, batch, step, worker);
   run.record.parts.forward += run.watch.Lap();
 
   const int passes = run.context.accumulation_steps;
   (passes == 1 ? loss : loss / passes).backward();
   run.record.parts.backward += run.watch.Lap();
-  return loss_value;
+  return loss.item<double>();
 }
 
 void FinishStep(const Progression& run, std::int64_t step, double learning_rate) {
@@ -70,7 +84,7 @@ void FinishStep(const Progression& run, std::int64_t step, double learning_rate)
   run.record.parts.optimizer += run.watch.Lap() - report.seconds_communication;
 }
 
-// One step of each of this rank's workers. Returns their mean loss.
+// One step of each of this rank's workers. Returns their mean loss, zero with a stand-in.
 double TrainStep(const Progression& run, std::int64_t step, double learning_rate) {
   Replica& replica = run.context.replica;
   const int workers = replica.workers().count();
@@ -110,12 +124,13 @@ void TrainEpoch(const EpochContext& context, const std::vector<std::int64_t>& im
   BatchLoader loader(context.dataset, Left(images, progress), batch_size, augmentation);
   const Progression run{context, loader, watch, record, progress.figures};
   record.parts.data += watch.Lap();
+  const bool stands_in = context.stand_in != nullptr;
   bool goes_on = true;
   while (goes_on && progress.steps_done < record.steps) {
     record.learning_rate = context.schedule.At(record.epoch, progress.steps_done, record.steps);
     const double loss = TrainStep(run, first_step + progress.steps_done + 1, record.learning_rate);
     ++progress.steps_done;
-    context.progress.Step(progress.steps_done, loss);
+    context.progress.Step(progress.steps_done, stands_in ? std::nullopt : std::optional(loss));
     record.parts.data += watch.Lap();
     record.seconds = seconds_before + watch.Total();
     goes_on = context.after_step();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/base/clock.h"
+#include "frontends/resnet/compute_stand_in.h"
 #include "frontends/resnet/data/batch_loader.h"
 #include "frontends/resnet/epoch_record.h"
 #include "frontends/resnet/metrics.h"
@@ -22,8 +23,9 @@ struct EpochContext {
   const LearningRateSchedule& schedule;
   Progress& progress;
   const Clock& clock;
-  int accumulation_steps = 1;  ///< batches per worker and step
-  bool in_bf16 = false;        ///< forward pass and loss
+  int accumulation_steps = 1;          ///< batches per worker and step
+  bool in_bf16 = false;                ///< forward pass and loss
+  ComputeStandIn* stand_in = nullptr;  ///< computes in place of the model, if any
   /// Called after each step with the epoch's progress up to date; what it does counts in no figure.
   /// Says whether to go on.
   std::function<bool()> after_step;

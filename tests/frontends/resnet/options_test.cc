@@ -78,6 +78,9 @@ TEST(TrainOptions, EngineSettingsAreFlagsToo) {
   const TrainOptions options = Accepted({"--timeout-s", "7", "--reproducible", "off"});
   EXPECT_EQ(options.config.GetReal(Setting::kTimeoutS), 7);
   EXPECT_EQ(options.config.GetText(Setting::kReproducible), "off");
+  // Nobody has to say both: compression gives the fixed order up.
+  const TrainOptions compressed = Accepted({"--wire-compression", "int8"});
+  EXPECT_EQ(compressed.config.GetText(Setting::kReproducible), "off");
 }
 
 TEST(TrainOptions, DeterministicSumsInATreeOnOneThread) {
