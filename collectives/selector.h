@@ -60,7 +60,7 @@ class Selector {
 
   /// Whether --reproducible lets `algorithm` take part here.
   [[nodiscard]] bool Admits(const AllreduceAlgorithm& algorithm, CollectiveContext& context) const {
-    return algorithm.OrderIn(context) >= required_;
+    return required_ == ReductionOrder::kOffsetDependent || algorithm.OrderIn(context) >= required_;
   }
   /// What algorithms are judged for: the call itself, or under --reproducible one in its place.
   [[nodiscard]] AllreduceArguments Judged(const AllreduceArguments& arguments) const;

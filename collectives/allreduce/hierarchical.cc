@@ -46,7 +46,9 @@ class Hierarchical final : public AllreduceAlgorithm {
   }
   bool TakesPieces() const override { return true; }
   ReductionOrder OrderIn(CollectiveContext& context) const override {
-    return context.size() == 1 ? ReductionOrder::kTree : HierarchicalOrder(context);
+    // On one host it does not run, and nothing is to be found out.
+    return context.communicator().single_host() ? ReductionOrder::kTree
+                                                : HierarchicalOrder(context);
   }
   bool OrderDependsOnHosts() const override { return true; }
   std::string Parts(CollectiveContext& context,

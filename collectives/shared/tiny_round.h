@@ -33,9 +33,10 @@ class TinyRound {
 
   /// To be filled with what this rank shows; aligned to a cache line, as is that of rank 0.
   [[nodiscard]] std::byte* mine() const { return mine_; }
-  Status Run() {
+  /// `grace_s`: see CollectiveContext::NewDeadline.
+  Status Run(double grace_s = 0) {
     return context_.shared_channel()->Exchange(mine_, size_bytes_, gathered_,
-                                               context_.NewDeadline());
+                                               context_.NewDeadline(grace_s));
   }
   /// What `rank` has shown.
   [[nodiscard]] std::byte* of(int rank) const {

@@ -10,8 +10,6 @@
 namespace ronde {
 namespace {
 
-constexpr double kGraceS = 1;
-
 // Through the slots of the host's channel, one step a round. In a slot, place k holds what its
 // owner has of carrier k's shard of one chunk, and the place behind the last the owner's result of
 // an earlier chunk. A carrier's own input is read where it lies.
@@ -32,8 +30,7 @@ class SlotsSide final : public LocalSide {
     if (in_lane == nullptr && out_lane == nullptr) return Status::Ok();
     if (in_lane != nullptr) ShowInputs(in);
     if (out_lane != nullptr && carries()) ShowResult(layout_.of(out, rank()), *out_lane);
-    // Who carries knows better for whom the host waits.
-    RONDE_RETURN_IF_ERROR(channel_.Step(context_.NewDeadline(carries() ? 0 : kGraceS)));
+    RONDE_RETURN_IF_ERROR(channel_.Step(context_.NewDeadline(kLocalGraceS)));
     if (in_lane != nullptr) MakePartial(in, *in_lane);
     if (out_lane != nullptr) TakeResults(out, *out_lane);
     return Status::Ok();

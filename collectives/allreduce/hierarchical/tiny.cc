@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "collectives/allreduce/common.h"
+#include "collectives/allreduce/hierarchical/local_side.h"
 #include "collectives/allreduce/hierarchical/net_side.h"
 #include "collectives/allreduce/pieces.h"
 #include "collectives/shared/shared_channel.h"
@@ -27,7 +28,7 @@ Status SumUpInside(CollectiveContext& context, const AllreduceArguments& argumen
   }
   TinyRound round(local, size);
   pieces.Gather(0, size, round.mine());
-  RONDE_RETURN_IF_ERROR(round.Run());
+  RONDE_RETURN_IF_ERROR(round.Run(kLocalGraceS));
   context.AddSharedBytes(size);
   if (local.rank() != 0) return Status::Ok();
   const auto operands = round.pointers().operands;
@@ -60,7 +61,7 @@ Status HandOutInside(CollectiveContext& context, const AllreduceArguments& argum
   }
   TinyRound round(local, size);
   if (local.rank() == 0) std::memcpy(round.mine(), lane.own, size);
-  RONDE_RETURN_IF_ERROR(round.Run());
+  RONDE_RETURN_IF_ERROR(round.Run(kLocalGraceS));
   pieces.Scatter(0, size, round.of(0), /*streams=*/false);
   return Status::Ok();
 }
