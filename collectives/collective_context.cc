@@ -16,6 +16,9 @@ namespace ronde {
 
 namespace {
 
+// How much longer ranks of a host wait for one another than for other hosts.
+constexpr double kLocalGraceS = 1;
+
 // The autotuner may try chunks up to this size.
 constexpr std::size_t kLargestTriedChunkBytes = 1 << 20;
 
@@ -164,6 +167,7 @@ Status CollectiveContext::OpenSubgroups() {
   };
   if (Communicator& local = communicator_->local(); &local != communicator_) {
     local_ = view(local);
+    local_->timeout_s_ += kLocalGraceS;
     local_->borrowed_channel_ = channel_.get();
     local_->registered_parts_ = registered_parts_;
     local_->local_packages_ = local_packages_;

@@ -106,10 +106,9 @@ class CollectiveContext {
   /// By local rank: whose part of that memory is its own. The identity, except in process sets.
   [[nodiscard]] const std::vector<int>& registered_parts() const { return registered_parts_; }
   /// A deadline for a data wait that starts now (--timeout-s), or rather when it first looks.
-  /// `grace_s`: so much later, for who waits for somebody who waits, and can tell better for whom.
-  [[nodiscard]] Deadline NewDeadline(double grace_s = 0) const {
-    return Deadline::AfterFirstLook(timeout_s_ + grace_s);
-  }
+  /// In a local_context() of several hosts it is a second later: whoever waits for another host can
+  /// tell better who is missing than those that wait for it.
+  [[nodiscard]] Deadline NewDeadline() const { return Deadline::AfterFirstLook(timeout_s_); }
   /// What algorithms are judged by; equal on all ranks.
   [[nodiscard]] const CostModel& costs() const { return world_->costs_; }
   /// For who measures them, with the same values on all ranks.

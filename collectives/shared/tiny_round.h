@@ -33,10 +33,9 @@ class TinyRound {
 
   /// To be filled with what this rank shows; aligned to a cache line, as is that of rank 0.
   [[nodiscard]] std::byte* mine() const { return mine_; }
-  /// `grace_s`: see CollectiveContext::NewDeadline.
-  Status Run(double grace_s = 0) {
+  Status Run() {
     return context_.shared_channel()->Exchange(mine_, size_bytes_, gathered_,
-                                               context_.NewDeadline(grace_s));
+                                               context_.NewDeadline());
   }
   /// What `rank` has shown.
   [[nodiscard]] std::byte* of(int rank) const {

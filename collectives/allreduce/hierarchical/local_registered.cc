@@ -29,8 +29,8 @@ class RegisteredSide final : public LocalSide {
         operands_(static_cast<std::size_t>(channel_.size())) {}
 
   // All inputs are complete, and nobody still reads what will be overwritten.
-  Status Open() override { return channel_.Step(context_.NewDeadline(kLocalGraceS)); }
-  Status Close() override { return channel_.Step(context_.NewDeadline(kLocalGraceS)); }
+  Status Open() override { return channel_.Step(context_.local_context().NewDeadline()); }
+  Status Close() override { return channel_.Step(context_.local_context().NewDeadline()); }
 
   Status Round(std::size_t in, Lane* in_lane, std::size_t out, const Lane* out_lane) override {
     if (out_lane != nullptr) HandOut(layout_.of(out, rank()));

@@ -11,10 +11,6 @@
 
 namespace ronde {
 
-/// How much longer, in seconds, ranks of a host wait for one another than for other hosts: the one
-/// that waits for the wire knows who is missing, and is to say so first.
-inline constexpr double kLocalGraceS = 1;
-
 /// The part of a hierarchical allreduce inside one host, as one of its ranks sees it: makes the
 /// partial sum of this rank's shard of a chunk, and hands out results. In rounds, which all ranks
 /// of the host go through together; whoever is no carrier has lanes without shards.

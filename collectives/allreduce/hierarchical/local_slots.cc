@@ -30,7 +30,7 @@ class SlotsSide final : public LocalSide {
     if (in_lane == nullptr && out_lane == nullptr) return Status::Ok();
     if (in_lane != nullptr) ShowInputs(in);
     if (out_lane != nullptr && carries()) ShowResult(layout_.of(out, rank()), *out_lane);
-    RONDE_RETURN_IF_ERROR(channel_.Step(context_.NewDeadline(kLocalGraceS)));
+    RONDE_RETURN_IF_ERROR(channel_.Step(context_.local_context().NewDeadline()));
     if (in_lane != nullptr) MakePartial(in, *in_lane);
     if (out_lane != nullptr) TakeResults(out, *out_lane);
     return Status::Ok();

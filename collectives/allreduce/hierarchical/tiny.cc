@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "collectives/allreduce/common.h"
-#include "collectives/allreduce/hierarchical/local_side.h"
 #include "collectives/allreduce/hierarchical/net_side.h"
 #include "collectives/allreduce/pieces.h"
 #include "collectives/shared/shared_channel.h"
@@ -28,7 +27,7 @@ Status SumUpInside(CollectiveContext& context, const AllreduceArguments& argumen
   }
   TinyRound round(local, size);
   pieces.Gather(0, size, round.mine());
-  RONDE_RETURN_IF_ERROR(round.Run(kLocalGraceS));
+  RONDE_RETURN_IF_ERROR(round.Run());
   context.AddSharedBytes(size);
   if (local.rank() != 0) return Status::Ok();
   const auto operands = round.pointers().operands;
@@ -61,7 +60,7 @@ Status HandOutInside(CollectiveContext& context, const AllreduceArguments& argum
   }
   TinyRound round(local, size);
   if (local.rank() == 0) std::memcpy(round.mine(), lane.own, size);
-  RONDE_RETURN_IF_ERROR(round.Run(kLocalGraceS));
+  RONDE_RETURN_IF_ERROR(round.Run());
   pieces.Scatter(0, size, round.of(0), /*streams=*/false);
   return Status::Ok();
 }
