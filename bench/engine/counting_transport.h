@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-#include "core/comm/transport.h"
+#include "core/comm/forwarding_transport.h"
 
 namespace ronde::bench {
 
@@ -23,10 +23,10 @@ struct MessageCounts {
 
 /// Another transport with its messages counted; those of its splits are not.
 /// Thread rule: as the transport; counts() from any thread.
-class CountingTransport final : public Transport {
+class CountingTransport final : public ForwardingTransport {
  public:
   explicit CountingTransport(std::unique_ptr<Transport> transport)
-      : transport_(std::move(transport)) {}
+      : ForwardingTransport(*transport), transport_(std::move(transport)) {}
 
   [[nodiscard]] MessageCounts counts() const {
     // Relaxed: single figures; whoever has waited for a handle sees what led to it.
@@ -34,75 +34,30 @@ class CountingTransport final : public Transport {
             sends_.load(std::memory_order_relaxed), words_.load(std::memory_order_relaxed)};
   }
 
-  [[nodiscard]] std::string_view name() const override { return transport_->name(); }
-  [[nodiscard]] int rank() const override { return transport_->rank(); }
-  [[nodiscard]] int size() const override { return transport_->size(); }
-  [[nodiscard]] const std::string& host_id(int rank) const override {
-    return transport_->host_id(rank);
-  }
-  [[nodiscard]] const std::string& host_name(int rank) const override {
-    return transport_->host_name(rank);
-  }
-
   Status Send(int peer, int tag, std::span<const std::byte> data, Deadline deadline) override {
     sends_.fetch_add(1, std::memory_order_relaxed);
-    return transport_->Send(peer, tag, data, deadline);
-  }
-  Status Receive(int peer, int tag, std::span<std::byte> data, Deadline deadline) override {
-    return transport_->Receive(peer, tag, data, deadline);
+    return ForwardingTransport::Send(peer, tag, data, deadline);
   }
   Status SendReceive(int destination, std::span<const std::byte> send, int source,
                      std::span<std::byte> receive, int tag, Deadline deadline) override {
     sends_.fetch_add(1, std::memory_order_relaxed);
-    return transport_->SendReceive(destination, send, source, receive, tag, deadline);
+    return ForwardingTransport::SendReceive(destination, send, source, receive, tag, deadline);
   }
-
   Result<std::unique_ptr<PendingTransfer>> StartSend(int peer, int tag,
                                                      std::span<const std::byte> data) override {
     sends_.fetch_add(1, std::memory_order_relaxed);
-    return transport_->StartSend(peer, tag, data);
-  }
-  Result<std::unique_ptr<PendingTransfer>> StartReceive(int peer, int tag,
-                                                        std::span<std::byte> data) override {
-    return transport_->StartReceive(peer, tag, data);
+    return ForwardingTransport::StartSend(peer, tag, data);
   }
 
   Status Post(int peer, std::vector<std::byte> payload) override {
     posts_.fetch_add(1, std::memory_order_relaxed);
     post_bytes_.fetch_add(payload.size(), std::memory_order_relaxed);
-    return transport_->Post(peer, std::move(payload));
+    return ForwardingTransport::Post(peer, std::move(payload));
   }
-  Result<std::optional<ControlMessage>> Poll() override { return transport_->Poll(); }
-  void Ring() override { transport_->Ring(); }
-  Status WaitForRing(Deadline deadline) override { return transport_->WaitForRing(deadline); }
-
-  [[nodiscard]] bool has_board() const override { return transport_->has_board(); }
   void Publish(std::uint64_t word) override {
     words_.fetch_add(1, std::memory_order_relaxed);
-    transport_->Publish(word);
+    ForwardingTransport::Publish(word);
   }
-  [[nodiscard]] std::uint64_t Published(int rank) const override {
-    return transport_->Published(rank);
-  }
-  void RingPeers() override { transport_->RingPeers(); }
-
-  Result<std::unique_ptr<Region>> AllocateRegion(std::size_t size_bytes) override {
-    return transport_->AllocateRegion(size_bytes);
-  }
-  Result<std::unique_ptr<Region>> MapRegion(int peer, const RegionToken& token,
-                                            std::size_t size_bytes) override {
-    return transport_->MapRegion(peer, token, size_bytes);
-  }
-
-  void Abort(const Status& cause) override { transport_->Abort(cause); }
-  [[nodiscard]] bool gave_cause() const override { return transport_->gave_cause(); }
-  void RequestAbort(const Status& cause) override { transport_->RequestAbort(cause); }
-  Status CheckLiveness() override { return transport_->CheckLiveness(); }
-  Result<std::unique_ptr<Transport>> Split(int color, int key, Deadline deadline) override {
-    return transport_->Split(color, key, deadline);
-  }
-  [[nodiscard]] std::uint64_t bytes_sent() const override { return transport_->bytes_sent(); }
-  [[nodiscard]] void* native_communicator() override { return transport_->native_communicator(); }
 
  private:
   std::unique_ptr<Transport> transport_;

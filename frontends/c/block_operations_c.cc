@@ -43,6 +43,28 @@ auto Alltoall(const char* name, const ronde_tensor& tensor, const std::int64_t* 
   };
 }
 
+// `make(options)` says what to submit once both have been looked at.
+template <typename Make>
+ronde_status StartBlocks(const char* name, const ronde_tensor& tensor, const ronde_options* options,
+                         ronde_handle** handle, const Make& make) noexcept {
+  return Guard([&]() -> Status {
+    RONDE_RETURN_IF_ERROR(ClearHandles(handle, 1));
+    RONDE_RETURN_IF_ERROR(CheckShape(tensor));
+    RONDE_ASSIGN_OR_RETURN(const AllreduceOptions read, ReadOptions(options));
+    return Start(name, handle, make(read));
+  });
+}
+
+template <typename Make>
+ronde_status RunBlocks(const char* name, const ronde_tensor& tensor, const ronde_options* options,
+                       const Make& make) noexcept {
+  return Guard([&]() -> Status {
+    RONDE_RETURN_IF_ERROR(CheckShape(tensor));
+    RONDE_ASSIGN_OR_RETURN(const AllreduceOptions read, ReadOptions(options));
+    return StartAndWait(name, nullptr, make(read));
+  });
+}
+
 }  // namespace
 }  // namespace ronde
 
@@ -53,12 +75,9 @@ ronde_status ronde_allgather_with_async(const char* name, const void* input, con
                                         int dimensions, ronde_dtype dtype,
                                         const ronde_options* options,
                                         ronde_handle** handle) noexcept {
-  return Guard([=]() -> Status {
-    RONDE_RETURN_IF_ERROR(ronde::ClearHandles(handle, 1));
-    const ronde_tensor tensor = {input, nullptr, shape, dimensions, dtype};
-    RONDE_RETURN_IF_ERROR(ronde::CheckShape(tensor));
-    RONDE_ASSIGN_OR_RETURN(const ronde::AllreduceOptions read, ronde::ReadOptions(options));
-    return ronde::Start(name, handle, ronde::Allgather(name, tensor, read.process_set));
+  const ronde_tensor tensor = {input, nullptr, shape, dimensions, dtype};
+  return ronde::StartBlocks(name, tensor, options, handle, [&](const auto& read) {
+    return ronde::Allgather(name, tensor, read.process_set);
   });
 }
 
@@ -72,23 +91,18 @@ ronde_status ronde_allgather_into_with_async(const char* name, const void* input
                                              const int64_t* shape, int dimensions,
                                              ronde_dtype dtype, const ronde_options* options,
                                              ronde_handle** handle) noexcept {
-  return Guard([=]() -> Status {
-    RONDE_RETURN_IF_ERROR(ronde::ClearHandles(handle, 1));
-    const ronde_tensor tensor = {input, output, shape, dimensions, dtype};
-    RONDE_RETURN_IF_ERROR(ronde::CheckShape(tensor));
-    RONDE_ASSIGN_OR_RETURN(const ronde::AllreduceOptions read, ronde::ReadOptions(options));
-    return ronde::Start(name, handle, ronde::AllgatherInto(name, tensor, read.process_set));
+  const ronde_tensor tensor = {input, output, shape, dimensions, dtype};
+  return ronde::StartBlocks(name, tensor, options, handle, [&](const auto& read) {
+    return ronde::AllgatherInto(name, tensor, read.process_set);
   });
 }
 
 ronde_status ronde_allgather_into_with(const char* name, const void* input, void* output,
                                        const int64_t* shape, int dimensions, ronde_dtype dtype,
                                        const ronde_options* options) noexcept {
-  return Guard([=]() -> Status {
-    const ronde_tensor tensor = {input, output, shape, dimensions, dtype};
-    RONDE_RETURN_IF_ERROR(ronde::CheckShape(tensor));
-    RONDE_ASSIGN_OR_RETURN(const ronde::AllreduceOptions read, ronde::ReadOptions(options));
-    return ronde::StartAndWait(name, nullptr, ronde::AllgatherInto(name, tensor, read.process_set));
+  const ronde_tensor tensor = {input, output, shape, dimensions, dtype};
+  return ronde::RunBlocks(name, tensor, options, [&](const auto& read) {
+    return ronde::AllgatherInto(name, tensor, read.process_set);
   });
 }
 
@@ -109,23 +123,18 @@ ronde_status ronde_reducescatter_with_async(const char* name, const void* input,
                                             const int64_t* shape, int dimensions, ronde_dtype dtype,
                                             const ronde_options* options,
                                             ronde_handle** handle) noexcept {
-  return Guard([=]() -> Status {
-    RONDE_RETURN_IF_ERROR(ronde::ClearHandles(handle, 1));
-    const ronde_tensor tensor = {input, output, shape, dimensions, dtype};
-    RONDE_RETURN_IF_ERROR(ronde::CheckShape(tensor));
-    RONDE_ASSIGN_OR_RETURN(const ronde::AllreduceOptions read, ronde::ReadOptions(options));
-    return ronde::Start(name, handle, ronde::Reducescatter(name, tensor, read));
+  const ronde_tensor tensor = {input, output, shape, dimensions, dtype};
+  return ronde::StartBlocks(name, tensor, options, handle, [&](const auto& read) {
+    return ronde::Reducescatter(name, tensor, read);
   });
 }
 
 ronde_status ronde_reducescatter_with(const char* name, const void* input, void* output,
                                       const int64_t* shape, int dimensions, ronde_dtype dtype,
                                       const ronde_options* options) noexcept {
-  return Guard([=]() -> Status {
-    const ronde_tensor tensor = {input, output, shape, dimensions, dtype};
-    RONDE_RETURN_IF_ERROR(ronde::CheckShape(tensor));
-    RONDE_ASSIGN_OR_RETURN(const ronde::AllreduceOptions read, ronde::ReadOptions(options));
-    return ronde::StartAndWait(name, nullptr, ronde::Reducescatter(name, tensor, read));
+  const ronde_tensor tensor = {input, output, shape, dimensions, dtype};
+  return ronde::RunBlocks(name, tensor, options, [&](const auto& read) {
+    return ronde::Reducescatter(name, tensor, read);
   });
 }
 
@@ -149,12 +158,9 @@ ronde_status ronde_alltoall_with_async(const char* name, const void* input, cons
                                        int dimensions, ronde_dtype dtype, const int64_t* splits,
                                        const ronde_options* options,
                                        ronde_handle** handle) noexcept {
-  return Guard([=]() -> Status {
-    RONDE_RETURN_IF_ERROR(ronde::ClearHandles(handle, 1));
-    const ronde_tensor tensor = {input, nullptr, shape, dimensions, dtype};
-    RONDE_RETURN_IF_ERROR(ronde::CheckShape(tensor));
-    RONDE_ASSIGN_OR_RETURN(const ronde::AllreduceOptions read, ronde::ReadOptions(options));
-    return ronde::Start(name, handle, ronde::Alltoall(name, tensor, splits, read.process_set));
+  const ronde_tensor tensor = {input, nullptr, shape, dimensions, dtype};
+  return ronde::StartBlocks(name, tensor, options, handle, [&](const auto& read) {
+    return ronde::Alltoall(name, tensor, splits, read.process_set);
   });
 }
 

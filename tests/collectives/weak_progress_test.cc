@@ -10,6 +10,7 @@
 #include "collectives/allgather/allgather.h"
 #include "collectives/broadcast/broadcast.h"
 #include "collectives/reducescatter/reducescatter.h"
+#include "core/comm/forwarding_transport.h"
 #include "tests/support/run_ranks.h"
 
 namespace ronde {
@@ -17,55 +18,15 @@ namespace {
 
 /// Another transport, in which what StartSend starts leaves only after it has been asked for its
 /// progress `nudges` times, or is waited for.
-class ReluctantTransport final : public Transport {
+class ReluctantTransport final : public ForwardingTransport {
  public:
-  ReluctantTransport(Transport& inner, int nudges) : inner_(inner), nudges_(nudges) {}
+  ReluctantTransport(Transport& inner, int nudges) : ForwardingTransport(inner), nudges_(nudges) {}
 
   Result<std::unique_ptr<PendingTransfer>> StartSend(int peer, int tag,
                                                      std::span<const std::byte> data) override {
-    if (nudges_ == 0) return inner_.StartSend(peer, tag, data);
-    return std::unique_ptr<PendingTransfer>(new Reluctant(inner_, peer, tag, data, nudges_));
+    if (nudges_ == 0) return inner().StartSend(peer, tag, data);
+    return std::unique_ptr<PendingTransfer>(new Reluctant(inner(), peer, tag, data, nudges_));
   }
-
-  std::string_view name() const override { return inner_.name(); }
-  int rank() const override { return inner_.rank(); }
-  int size() const override { return inner_.size(); }
-  const std::string& host_id(int rank) const override { return inner_.host_id(rank); }
-  const std::string& host_name(int rank) const override { return inner_.host_name(rank); }
-  Status Send(int peer, int tag, std::span<const std::byte> data, Deadline deadline) override {
-    return inner_.Send(peer, tag, data, deadline);
-  }
-  Status Receive(int peer, int tag, std::span<std::byte> data, Deadline deadline) override {
-    return inner_.Receive(peer, tag, data, deadline);
-  }
-  Status SendReceive(int destination, std::span<const std::byte> send, int source,
-                     std::span<std::byte> receive, int tag, Deadline deadline) override {
-    return inner_.SendReceive(destination, send, source, receive, tag, deadline);
-  }
-  Result<std::unique_ptr<PendingTransfer>> StartReceive(int peer, int tag,
-                                                        std::span<std::byte> data) override {
-    return inner_.StartReceive(peer, tag, data);
-  }
-  Status Post(int peer, std::vector<std::byte> payload) override {
-    return inner_.Post(peer, std::move(payload));
-  }
-  Result<std::optional<ControlMessage>> Poll() override { return inner_.Poll(); }
-  void Ring() override { inner_.Ring(); }
-  Status WaitForRing(Deadline deadline) override { return inner_.WaitForRing(deadline); }
-  Result<std::unique_ptr<Region>> AllocateRegion(std::size_t size_bytes) override {
-    return inner_.AllocateRegion(size_bytes);
-  }
-  Result<std::unique_ptr<Region>> MapRegion(int peer, const RegionToken& token,
-                                            std::size_t size_bytes) override {
-    return inner_.MapRegion(peer, token, size_bytes);
-  }
-  void Abort(const Status& cause) override { inner_.Abort(cause); }
-  void RequestAbort(const Status& cause) override { inner_.RequestAbort(cause); }
-  Status CheckLiveness() override { return inner_.CheckLiveness(); }
-  Result<std::unique_ptr<Transport>> Split(int color, int key, Deadline deadline) override {
-    return inner_.Split(color, key, deadline);
-  }
-  std::uint64_t bytes_sent() const override { return inner_.bytes_sent(); }
 
  private:
   class Reluctant final : public PendingTransfer {
@@ -97,7 +58,6 @@ class ReluctantTransport final : public Transport {
     std::unique_ptr<PendingTransfer> begun_;
   };
 
-  Transport& inner_;
   int nudges_;
 };
 
