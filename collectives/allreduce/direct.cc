@@ -11,9 +11,6 @@
 namespace ronde {
 namespace {
 
-// Messages that are under way together share the latency; each still takes its processor time, a
-// part of alpha.
-constexpr double kMessageShare = 0.25;
 // From more senders than this a switch's queue before one receiver overflows, and what is lost is
 // sent again.
 constexpr int kMostTogether = 16;
@@ -21,7 +18,7 @@ constexpr double kIncast = 2;
 
 /// Direct exchange: every rank sends block j of its input straight to rank j, which adds all of
 /// them and sends the result back to everyone.
-/// Cost:   (2 + (p-2)/2) alpha + 2n(p-1)/p beta + min(n(p-1)/p, c) gamma
+/// Cost:   2(p-1) alpha + 2n(p-1)/p beta + min(n(p-1)/p, c) gamma
 ///         (n bytes, p ranks, segments of c), and for p > 16 twice the beta
 /// Buffer: `input` (may be `output`) to `output`, `count` elements; scratch 4p min(n/p, c) bytes.
 /// Order:  a binary tree over the ranks (kTree): one Reduce() of all inputs, so 16-bit types add in
@@ -41,7 +38,7 @@ class Direct final : public AllreduceAlgorithm {
     const LinkCost& link = BoundingLink(context);
     const double ranks = context.size();
     const double bytes = static_cast<double>(SizeBytes(arguments)) * (ranks - 1) / ranks;
-    const double messages = 2 + (ranks > 2 ? 2 * (ranks - 2) * kMessageShare : 0);
+    const double messages = 2 * (ranks - 1);  // alpha is mostly system calls: not shared
     const double incast = context.size() > kMostTogether ? kIncast : 1;
     return messages * link.alpha_us + incast * bytes * link.beta_us +
            (incast - 1) * bytes * link.beta_us + ReceiveAndReduceUs(context, bytes);

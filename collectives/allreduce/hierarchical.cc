@@ -62,9 +62,6 @@ class Hierarchical final : public AllreduceAlgorithm {
   ReductionOrder DeclaredOrder() const override { return ReductionOrder::kFixed; }
 };
 
-// Each message beyond the first that leaves at once.
-constexpr double kMessageShare = 0.25;
-
 // Between hosts: microseconds. Sums are taken while the wire works; of one chunk, after.
 double NetCost(CollectiveContext& context, const AllreduceArguments& arguments,
                const HierarchicalPlan& plan) {
@@ -76,7 +73,7 @@ double NetCost(CollectiveContext& context, const AllreduceArguments& arguments,
                                                          : WireBytes(plan.wire, arguments.count));
   const double sum =
       bytes / static_cast<double>(std::max<std::size_t>(1, plan.chunks)) * link.gamma_us;
-  const double messages = 1 + (hosts - 2) * kMessageShare;  // in microseconds of alpha
+  const double messages = hosts - 1;  // alpha is mostly system calls, which they do not share
   switch (plan.net) {
     case NetForm::kPairwise:
     case NetForm::kOneShot:

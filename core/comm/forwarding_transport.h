@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -65,7 +66,10 @@ class ForwardingTransport : public Transport {
     return inner_.MapRegion(peer, token, size_bytes);
   }
 
-  void Abort(const Status& cause) override { inner_.Abort(cause); }
+  using Transport::Abort;
+  void Abort(const Status& cause, const std::function<void()>& before_telling) override {
+    inner_.Abort(cause, before_telling);
+  }
   [[nodiscard]] bool gave_cause() const override { return inner_.gave_cause(); }
   void RequestAbort(const Status& cause) override { inner_.RequestAbort(cause); }
   Status CheckLiveness() override { return inner_.CheckLiveness(); }

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -117,8 +118,10 @@ class Transport {
                                                     std::size_t size_bytes) = 0;
 
   // --- Liveness.
-  /// Ends the job for all ranks of the world with `cause`; the first cause wins.
-  virtual void Abort(const Status& cause) = 0;
+  /// Ends the job for all ranks of the world with `cause`; the first cause wins. Where that is this
+  /// one, `before_telling`, if any, is called before another rank hears of it and may end.
+  virtual void Abort(const Status& cause, const std::function<void()>& before_telling) = 0;
+  void Abort(const Status& cause) { Abort(cause, nullptr); }
   /// Whether the cause with which the job has ended is this rank's, so that it is its to tell.
   [[nodiscard]] virtual bool gave_cause() const { return false; }
   /// The same while the engine's thread waits in a data operation, which ends promptly. Any thread.

@@ -213,8 +213,10 @@ Status CheckAbort(Transport& transport) {
   Status status;
   if (transport.rank() == aborter) {
     SleepFor(0.2);
-    transport.Abort(Status::InvalidArgument("the data set is missing"));
-    transport.Abort(Status::Internal("a later cause"));
+    int told = 0;
+    transport.Abort(Status::InvalidArgument("the data set is missing"), [&] { ++told; });
+    transport.Abort(Status::Internal("a later cause"), [&] { ++told; });
+    CONFORM(told == 1, "told ", told, " times");
     status = transport.CheckLiveness();
   } else if (transport.rank() % 2 == 0) {
     std::array<std::byte, 8> never{};

@@ -87,9 +87,12 @@ class InProcessTransport final : public Transport {
     }
   }
 
-  void Abort(const Status& cause) override {
+  using Transport::Abort;
+  void Abort(const Status& cause, const std::function<void()>& before_telling) override {
+    if (!state_->Abort(cause)) return;
     // Relaxed: read by whoever has seen that the job has ended.
-    if (state_->Abort(cause)) gave_cause_.store(true, std::memory_order_relaxed);
+    gave_cause_.store(true, std::memory_order_relaxed);
+    if (before_telling) before_telling();
   }
   void RequestAbort(const Status& cause) override { Abort(cause); }
   [[nodiscard]] bool gave_cause() const override {

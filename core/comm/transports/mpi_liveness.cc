@@ -24,6 +24,8 @@ constexpr double kReceivePatienceS = 2;
 constexpr double kSleepInDataS = 1e-3;
 constexpr double kLastWordsPatienceS = 0.3;
 constexpr std::int64_t kProbeEveryNs = 1'000'000;
+// Some 16 us where every turn looks at the network: longer than a small message takes.
+constexpr std::uint64_t kTurnsBetweenYields = 16;
 constexpr std::int64_t kProbeOtherHostsEveryNs = 50'000;
 constexpr std::int64_t kDeathCheckEveryNs = 100'000'000;
 
@@ -52,7 +54,7 @@ void MpiWorld::LatchFailure(const Status& cause) {
   MpiEnvironment::SkipFinalize();
 }
 
-void MpiWorld::Abort(const Status& cause) {
+void MpiWorld::Abort(const Status& cause, const std::function<void()>& before_telling) {
   if (failed()) return;
   // One winner per host; the others report the winner's cause.
   std::uint32_t nobody = 0;
@@ -63,6 +65,7 @@ void MpiWorld::Abort(const Status& cause) {
     if (failed()) return;
   }
   gave_cause_ = true;
+  if (before_telling) before_telling();
   LatchFailure(cause);
   SendAbort(cause);
 }
@@ -178,13 +181,20 @@ void MpiWorld::CheckSlowly() {
                                   "see its output"));
 }
 
-void MpiWorld::Pause(std::uint64_t turns, bool on_net) const {
+void MpiWorld::Pause(std::uint64_t turns, bool on_net) {
   if (on_net && turns >= net_spin_turns_ && !mpi_wire_->is_busy()) {
     net_->Sleep(kSleepInDataS);
     return;
   }
   if (turns >= spin_turns_) {
     sched_yield();
+    return;
+  }
+  if (crowd_.crowded() || turns % kTurnsBetweenYields == kTurnsBetweenYields - 1) {
+    const SteadyClock clock;
+    const std::int64_t start_ns = clock.NowNs();
+    sched_yield();
+    crowd_.Note(clock.NowNs() - start_ns);
     return;
   }
 #if defined(__x86_64__)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -58,7 +59,10 @@ class MpiTransport final : public Transport {
   [[nodiscard]] std::uint64_t Published(int rank) const override { return world_.Published(rank); }
   void RingPeers() override { world_.RingPeers(); }
 
-  void Abort(const Status& cause) override { world_.Abort(cause); }
+  using Transport::Abort;
+  void Abort(const Status& cause, const std::function<void()>& before_telling) override {
+    world_.Abort(cause, before_telling);
+  }
   [[nodiscard]] bool gave_cause() const override { return world_.gave_cause(); }
   void RequestAbort(const Status& cause) override { world_.RequestAbort(cause); }
   Status CheckLiveness() override { return world_.CheckLiveness(); }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -19,6 +20,7 @@
 #include "core/base/config.h"
 #include "core/base/status.h"
 #include "core/comm/transport.h"
+#include "core/comm/transports/crowd_sense.h"
 #include "core/comm/transports/doorbell.h"
 #include "core/comm/transports/mpi_heartbeat.h"
 #include "core/comm/transports/mpi_wire.h"
@@ -76,7 +78,7 @@ class MpiWorld {
   Status WaitForRing(const Deadline& deadline);
 
   // --- Liveness; see Transport.
-  void Abort(const Status& cause);
+  void Abort(const Status& cause, const std::function<void()>& before_telling = nullptr);
   void RequestAbort(const Status& cause);
   Status CheckLiveness();
   [[nodiscard]] bool failed() const { return !failure_.ok(); }
@@ -85,7 +87,7 @@ class MpiWorld {
   /// Called between two looks at something that has not happened yet: spins for a while, then
   /// yields the core. `turns` counts the calls of one wait.
   /// `on_net`: nothing else than the wire between hosts is waited for, which can be slept on.
-  void Pause(std::uint64_t turns, bool on_net) const;
+  void Pause(std::uint64_t turns, bool on_net);
 
   // --- Groups: each has tags of its own on the wires.
   /// One more than the number of any group that this rank is in.
@@ -142,10 +144,11 @@ class MpiWorld {
   std::unique_ptr<MpiWire> mpi_wire_;
   std::unique_ptr<NetWire> net_;  // to other hosts, where it is not MPI
   std::set<int> groups_;
-  bool all_connected_ = true;         // every peer rings this rank's doorbell
-  bool must_poll_mpi_ = false;        // some peers' messages come over MPI, and they cannot ring
-  std::int64_t spin_ns_ = 0;          // in WaitForRing
-  std::uint64_t spin_turns_ = 0;      // in data waits
+  bool all_connected_ = true;     // every peer rings this rank's doorbell
+  bool must_poll_mpi_ = false;    // some peers' messages come over MPI, and they cannot ring
+  std::int64_t spin_ns_ = 0;      // in WaitForRing
+  std::uint64_t spin_turns_ = 0;  // in data waits
+  CrowdSense crowd_;
   std::uint64_t net_spin_turns_ = 0;  // in waits for other hosts, where the wire can be slept on
 
   std::list<Outgoing> outgoing_;   // posts that MPI still works on
