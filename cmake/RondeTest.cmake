@@ -1,4 +1,5 @@
-# Tests. Labels: `unit` (one process), `mpi` (real processes), `full` (long; only with --all).
+# Tests. Labels: `unit` (one process), `mpi` (real processes), `gpu` (need one), `full` (long; only
+# with --all).
 
 find_package(GTest REQUIRED)
 include(GoogleTest)
@@ -45,6 +46,22 @@ function(ronde_mpi_test name)
     set_tests_properties(${name}_np${np} PROPERTIES
       LABELS "mpi;${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} PROCESSORS 2)
   endforeach()
+endfunction()
+
+# ronde_gpu_test(<name> SOURCES ... [LINK ...] [TIMEOUT s]): as ronde_test, on a GPU; skipped, with what
+# OpenCudaDevice says, where there is none, and where the build has no CUDA.
+function(ronde_gpu_test name)
+  if(NOT RONDE_HAS_CUDA)
+    ronde_skipped_test(${name} "built without CUDA")
+    set_tests_properties(${name} PROPERTIES LABELS gpu)
+    return()
+  endif()
+  ronde_test(${name} ${ARGN} LABELS gpu)
+  # One program at a time: they would share the device's memory and time. All kernels are loaded at
+  # the start: loading one later waits for those that run, which may wait for it.
+  set_tests_properties(${name} PROPERTIES
+    RESOURCE_LOCK gpu ENVIRONMENT CUDA_MODULE_LOADING=EAGER
+    SKIP_REGULAR_EXPRESSION "cuda:[0-9]+: looking for devices: ;skipped: no GPU")
 endfunction()
 
 # ronde_skipped_test(<name> <reason>): a test that this build cannot run, named with the reason.

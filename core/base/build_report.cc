@@ -28,7 +28,7 @@ constexpr std::array kParts = {
     PartSource{"Transports", "ucx", "UCX", "install libucx-dev"},
     PartSource{"Collectives", "CPU, shared memory", "", ""},
     PartSource{"Collectives", "CUDA", kNowhere, "not in this version: tensors on the CPU only"},
-    PartSource{"Collectives", "NCCL", kNowhere, "not in this version"},
+    PartSource{"Collectives", "NCCL", "NCCL", "needs CUDA, and nccl.h: install libnccl-dev"},
     PartSource{"Devices", "CUDA", "CUDA",
                "install the CUDA toolkit, or let -DRONDE_CUDA=ON say why not"},
     PartSource{"SIMD", "baseline", "", ""},

@@ -59,7 +59,7 @@ std::string GroupText(const Request& r) {
   return StrCat("group '", r.group, "' of ", r.group_size);
 }
 
-constexpr std::array<Field, 12> kFields = {{
+constexpr std::array<Field, 13> kFields = {{
     {"operations", [](const Request& a, const Request& b) { return a.kind == b.kind; },
      [](const Request& r) { return std::string(Name(r.kind)); }},
     {"destinations",
@@ -90,6 +90,8 @@ constexpr std::array<Field, 12> kFields = {{
     {"process sets",
      [](const Request& a, const Request& b) { return a.process_set == b.process_set; },
      [](const Request& r) { return StrCat("process set ", r.process_set); }},
+    {"memories", [](const Request& a, const Request& b) { return a.on_device == b.on_device; },
+     [](const Request& r) { return std::string(r.on_device ? "device memory" : "host memory"); }},
     {"average windows", [](const Request& a, const Request& b) { return a.window == b.window; },
      WindowText},
 }};

@@ -29,15 +29,19 @@ Engine::Engine(Transport& transport, Executor& executor, const Config& config, c
 Engine::~Engine() { (void)impl_->Shutdown(); }
 
 Handle Engine::Enqueue(Request request, TensorView input, TensorView output) {
+  Device* const device = output.device;
   return impl_->Enqueue({.request = std::move(request),
                          .input = std::move(input),
                          .output = std::move(output),
+                         .device = device,
                          .handle = Handle(nullptr)});
 }
 
-Handle Engine::Enqueue(Request request, std::vector<GroupMember> group) {
-  return impl_->Enqueue(
-      {.request = std::move(request), .group = std::move(group), .handle = Handle(nullptr)});
+Handle Engine::Enqueue(Request request, std::vector<GroupMember> group, Device* device) {
+  return impl_->Enqueue({.request = std::move(request),
+                         .group = std::move(group),
+                         .device = device,
+                         .handle = Handle(nullptr)});
 }
 
 std::vector<Handle> Engine::EnqueueAll(std::vector<TensorEntry> entries) {
@@ -68,6 +72,7 @@ Engine::Impl::Impl(Transport& transport, Executor& executor, const Config& confi
       tree_(rank_, size_, sets_, cache_, PatienceNs(config)),
       patience_ns_(PatienceNs(config)) {
   executor_.Observe(observer_);
+  executor_.OnLateFailure([this](const Status& failure) { Abort(failure); });
   if (rank_ == 0) {
     const bool can_lock = size_ > 1 && transport.has_board();
     coordinator_.emplace(size_, config, clock, observer_, autotuner_, can_lock);
@@ -119,6 +124,7 @@ void Engine::Impl::Abort(const Status& cause) {
     // The engine thread may be waiting for a peer. Elsewhere it sees the request by itself.
     if (executing_ && !alone()) transport_.RequestAbort(WithRank(*abort_request_));
   }
+  executor_.Interrupt();
   // A callback that dies of an exception does not come back: what the engine thread would do later.
   if (std::this_thread::get_id() == thread_id_) return TellFailure(AbortRequest());
   Wake();
@@ -131,6 +137,7 @@ Status Engine::Impl::Shutdown() {
   if (std::this_thread::get_id() == thread_id_) return status();
   std::lock_guard lock(join_mutex_);
   if (thread_.joinable()) thread_.join();
+  executor_.OnLateFailure(nullptr);
   return status();
 }
 

@@ -49,7 +49,7 @@ class Engine {
   /// kShutdown after Shutdown, else the latched cause.
   Handle Enqueue(Request request, TensorView input, TensorView output);
   /// The same for a group: one buffer pair for each of request.group_counts.
-  Handle Enqueue(Request request, std::vector<GroupMember> group);
+  Handle Enqueue(Request request, std::vector<GroupMember> group, Device* device = nullptr);
 
   /// Several at once, all or none: where one of the names is in flight, all handles fail with that
   /// kDuplicateName. `entries` come without handles. One lock and one wake-up for all of them.

@@ -238,7 +238,7 @@ Status Engine::Impl::Execute(std::span<ReadyOperation> operations) {
   execute_ns_.fetch_add(last_progress_ns_ - start_ns, std::memory_order_relaxed);
   RONDE_RETURN_IF_ERROR(status);
   for (const ReadyOperation& operation : operations) {
-    if (!operation.entry.handle.Poll()) {
+    if (!operation.entry.handle.issued()) {
       return Status::Internal("the executor left an operation incomplete");
     }
   }

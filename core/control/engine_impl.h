@@ -119,6 +119,7 @@ class Engine::Impl {
   void Fail(const Status& cause);
   /// Ends the job on all ranks, and tells the user why where `cause` is the first.
   void TellFailure(const Status& cause);
+  void TellUser(const Status& cause);
   /// What this rank is doing outside of the executor, for messages.
   [[nodiscard]] std::string Scene() const;
   void Latch(const Status& failure);
@@ -180,7 +181,7 @@ class Engine::Impl {
   bool shutdown_announced_ = false;    // and rank 0 was told
   std::int64_t last_progress_ns_ = 0;  // meaningful once leaving_
   bool finished_ = false;
-  bool told_ = false;    // TellFailure has been here
+  bool told_ = false;    // TellUser has been here
   bool hinted_ = false;  // that others need a rank which has shut down
 
   std::mutex drive_mutex_;  // alone only: guards what is else the engine thread's, and ended_

@@ -62,7 +62,12 @@ void Engine::Impl::Wake() {
 }
 
 void Engine::Impl::End(const Status& failure) {
-  if (!failure.ok()) Fail(failure);
+  if (!failure.ok()) {
+    executor_.Interrupt();
+    Fail(failure);
+  }
+  const Status late = executor_.Drain(Deadline::After(timeout_s_));
+  if (failure.ok() && !late.ok()) Fail(late);
   const Status latched = status();
   queue_.FailAll(latched.ok() ? Status::Shutdown("all ranks have shut down") : latched, observer_);
 }
@@ -280,16 +285,20 @@ void Engine::Impl::Fail(const Status& cause) {
 }
 
 void Engine::Impl::TellFailure(const Status& cause) {
-  const Status first = WithRank(cause);
-  // Another rank may have been earlier; all ranks report the same cause.
-  transport_.Abort(first);
-  if (alone() || std::exchange(told_, true) || !transport_.gave_cause()) return;
+  // Another rank may have been earlier; all ranks report the same cause. What is told to the user
+  // comes first: a launcher drops what comes when other ranks have ended.
+  transport_.Abort(WithRank(cause), [&] { TellUser(cause); });
+  if (transport_.gave_cause()) TellUser(cause);  // where the job had been ended for this one
+}
+
+void Engine::Impl::TellUser(const Status& cause) {
+  if (alone() || std::exchange(told_, true)) return;
   // Of what was being done the executor knows most.
   const std::size_t known = cause.message().find(kSceneMark);
   const std::string scene =
       known == std::string::npos ? Scene() : cause.message().substr(known + kSceneMark.size());
   TellCause(FailureCause::Kind::kFailure, rank_, transport_.host_name(rank_),
-            WithScene(first, scene).message());
+            WithScene(WithRank(cause), scene).message());
 }
 
 std::string Engine::Impl::Scene() const {

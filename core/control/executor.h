@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "core/base/clock.h"
 #include "core/base/status.h"
 #include "core/base/tensor_view.h"
 #include "core/control/handle.h"
@@ -20,7 +22,8 @@ namespace ronde {
 struct GroupMember {
   const void* input = nullptr;  ///< may equal output
   void* output = nullptr;
-  std::size_t padding_bytes = 0;  ///< lent behind the output, see TensorView
+  std::size_t padding_bytes = 0;                 ///< lent behind the output, see TensorView
+  std::shared_ptr<const Event> ready = nullptr;  ///< the input's, see TensorView
 };
 
 /// This rank's part of an operation: buffers that the caller lends until the handle completes.
@@ -29,6 +32,9 @@ struct TensorEntry {
   TensorView input;                ///< read; may equal output
   TensorView output;               ///< written (or handle.mutable_result(), for what has a result)
   std::vector<GroupMember> group;  ///< a group's buffers, in place of input and output
+  /// Whose memory all of them are in; null: the host's. Null also of a stand-in for a rank that has
+  /// joined, whose zeros are in host memory.
+  Device* device = nullptr;
   Handle handle;
   std::int64_t enqueued_ns = 0;  ///< or kStandsIn
 };
@@ -50,7 +56,8 @@ class Executor {
  public:
   virtual ~Executor() = default;
   /// Runs `operations` in their order, which is the same on all ranks, completing each entry's
-  /// handle as soon as its data is there. Operations with an error never reach the executor.
+  /// handle as soon as its data is there, or issuing it, if it is in device memory: that completes
+  /// later, on a thread of the executor's. Operations with an error never reach the executor.
   /// A failure leaves the data plane unusable: the engine latches it and aborts the job.
   /// Operations of a process set reach its members only.
   virtual Status Execute(std::span<ReadyOperation> operations) = 0;
@@ -61,6 +68,15 @@ class Executor {
   /// Tells `observer` of batches, phases and what succeeds from now on; null stops it. Before the
   /// first Execute.
   virtual void Observe(EngineObserver* /*observer*/) {}
+
+  /// Waits for what has been issued: all handles have completed on return. kTimeout where that took
+  /// too long, else the first failure of what was issued.
+  virtual Status Drain(Deadline /*deadline*/) { return Status::Ok(); }
+  /// Lets what has been issued end soon, successful or not: the job has failed. Thread-safe.
+  virtual void Interrupt() {}
+  /// `callback` is called, once, with the first failure of what was issued, on any thread; null:
+  /// nobody is, from the return on.
+  virtual void OnLateFailure(std::function<void(const Status&)> /*callback*/) {}
 };
 
 }  // namespace ronde

@@ -5,6 +5,8 @@
 #include <mutex>
 #include <utility>
 
+#include "core/device/event.h"
+
 namespace ronde {
 
 struct Handle::State {
@@ -12,10 +14,12 @@ struct Handle::State {
   std::condition_variable completed_changed;
   std::atomic<bool> claimed{false};    // one caller of Complete has won; relaxed, guards nothing
   std::atomic<bool> completed{false};  // written under mutex; release, publishes status and result
+  std::atomic<bool> issued{false};     // written under mutex; release, publishes done
+  std::shared_ptr<const Event> done;   // immutable once issued
   Status status;                       // immutable once completed
   // The engine's until completed, then immutable; null where nothing was delivered.
   std::unique_ptr<OperationResult> result;
-  HandleOwner* owner = nullptr;
+  HandleOwner* owner = nullptr;  // until told
   void* item = nullptr;
   std::vector<Callback> callbacks;  // guarded by mutex
 };
@@ -54,6 +58,17 @@ Status Handle::WaitUntil(Deadline deadline) const {
 
 bool Handle::Poll() const { return state_->completed.load(std::memory_order_acquire); }
 
+bool Handle::issued() const { return state_->issued.load(std::memory_order_acquire) || Poll(); }
+
+Status Handle::WaitOn(StreamView stream) const {
+  if (!issued()) {
+    std::unique_lock lock(state_->mutex);
+    state_->completed_changed.wait(lock, [this] { return issued(); });
+  }
+  if (Poll()) return state_->status;
+  return state_->done->HoldUp(stream);
+}
+
 const OperationResult& Handle::result() const {
   static const OperationResult nothing;
   return state_->result != nullptr ? *state_->result : nothing;
@@ -75,10 +90,25 @@ void Handle::OnComplete(Callback callback) const {
   callback(state_->status);
 }
 
+void Handle::Issue(std::shared_ptr<const Event> done) const {
+  State& state = *state_;
+  if (HandleOwner* const owner = std::exchange(state.owner, nullptr)) {
+    owner->BeforeCompletion(state.item, Status::Ok());
+  }
+  {
+    std::lock_guard lock(state.mutex);
+    state.done = std::move(done);
+    state.issued.store(true, std::memory_order_release);
+  }
+  state.completed_changed.notify_all();
+}
+
 void Handle::Complete(const Status& status) const {
   if (state_->claimed.exchange(true, std::memory_order_relaxed)) return;
   const std::shared_ptr<State> state = state_;  // callbacks may drop the last handle
-  if (state->owner != nullptr) state->owner->BeforeCompletion(state->item, status);
+  if (HandleOwner* const owner = std::exchange(state->owner, nullptr)) {
+    owner->BeforeCompletion(state->item, status);
+  }
   std::vector<Callback> callbacks;
   {
     std::lock_guard lock(state->mutex);

@@ -13,6 +13,9 @@
 
 namespace ronde {
 
+class Event;
+struct StreamView;
+
 /// What an operation delivers besides the caller's own output buffer.
 struct OperationResult {
   /// False where the operation was not due (a model average between two window ends).
@@ -30,18 +33,20 @@ struct OperationResult {
   int process_set = 0;
 };
 
-/// Hears of the end of its operations just before waiters and callbacks do, so that whoever has
-/// waited finds the name free and the counters up to date.
+/// Hears of the end of its operations, or that they have been issued, just before waiters and
+/// callbacks do, so that whoever has waited finds the name free and the counters up to date.
 class HandleOwner {
  public:
-  /// On the completing thread; `item` is what the handle was made with.
+  /// On the thread that issues or completes; `item` is what the handle was made with.
   virtual void BeforeCompletion(void* item, const Status& status) = 0;
 
  protected:
   ~HandleOwner() = default;
 };
 
-/// The caller's future of one operation. Copies share one state (shared_ptr: the engine completes
+/// The caller's future of one operation. In device memory there are two stages: first the operation
+/// is issued (a stream of the device has been given it, and its name is free again), later it
+/// completes. In host memory both are one. Copies share one state (shared_ptr: the engine completes
 /// it while the caller holds it, and either may be the last to let go). One allocation each: they
 /// are made for every tensor of every step.
 /// Thread rule: thread-safe; guarded by its own mutex.
@@ -63,6 +68,11 @@ class Handle {
   /// Like Wait; kTimeout when `deadline` passes first (the operation itself goes on).
   Status WaitUntil(Deadline deadline) const;
   [[nodiscard]] bool Poll() const;
+  /// Blocks until issued, not until completed: what `stream` is given from now on runs after the
+  /// operation. A failure of the device that comes later is told by Wait and by later operations.
+  Status WaitOn(StreamView stream) const;
+  /// Whether WaitOn would return at once.
+  [[nodiscard]] bool issued() const;
   /// Requires Poll().
   [[nodiscard]] const OperationResult& result() const;
   OperationResult& mutable_result();
@@ -70,6 +80,8 @@ class Handle {
   /// completed already. It must not block; it may enqueue further operations.
   void OnComplete(Callback callback) const;
 
+  /// Engine side, at most once and before Complete: `done` is when the operation is.
+  void Issue(std::shared_ptr<const Event> done) const;
   /// Engine side: completes once; later calls are ignored.
   void Complete(const Status& status) const;
 

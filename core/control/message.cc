@@ -47,7 +47,7 @@ Offset<wire::Request> Pack(FlatBufferBuilder& builder, const Request& request) {
       request.root, request.prescale, request.postscale, &window, group,
       request.input_place.registered() ? &input : nullptr,
       request.output_place.registered() ? &output : nullptr, splits, request.into_output, objection,
-      request.process_set, group_name, request.group_size, members);
+      request.process_set, group_name, request.group_size, members, request.on_device);
 }
 
 Offset<wire::Response> Pack(FlatBufferBuilder& builder, const Response& response) {
@@ -111,6 +111,18 @@ Status CheckGroup(const Request& request) {
                                         Name(request.kind), " of shape ", ToString(request.shape)));
 }
 
+bool MovesData(OperationKind kind) {
+  switch (kind) {
+    case OperationKind::kBarrier:
+    case OperationKind::kJoin:
+    case OperationKind::kAddProcessSet:
+    case OperationKind::kRemoveProcessSet:
+      return false;
+    default:
+      return true;
+  }
+}
+
 Status CheckFields(const Request& request) {
   std::string_view misplaced;
   if (!request.splits.empty() && request.kind != OperationKind::kAlltoall) misplaced = "splits";
@@ -119,6 +131,7 @@ Status CheckFields(const Request& request) {
     misplaced = "members";
   }
   if (request.group.empty() != (request.group_size == 0)) misplaced = "group_size";
+  if (request.on_device && !MovesData(request.kind)) misplaced = "on_device";
   const bool joins = request.kind == OperationKind::kJoin;
   if (joins && request.process_set != kWorld) misplaced = "process_set";
   if (joins && request.name != kJoinName) misplaced = "name";

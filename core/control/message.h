@@ -72,6 +72,8 @@ struct Request {
   int root = 0;
   double prescale = 1;
   double postscale = 1;
+  /// The buffers are in the memory of a device, on all ranks.
+  bool on_device = false;
   AverageWindow window;
   /// Where the buffers lie, if in registered memory; a group's first member, if all of it lies as
   /// it would be packed. In a response: kept where all ranks said the same.

@@ -59,6 +59,7 @@ Result<Request> Unpack(const wire::Request& from) {
   request.root = from.root();
   request.prescale = from.prescale();
   request.postscale = from.postscale();
+  request.on_device = from.on_device();
   if (const wire::Window* window = from.window()) {
     request.window = {window->period(), window->origin(), window->step()};
   }

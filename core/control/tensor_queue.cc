@@ -67,6 +67,7 @@ TensorQueue::Added TensorQueue::Fill(Slot& slot, TensorEntry&& entry, std::int64
   slot.entry_.input = std::move(entry.input);
   slot.entry_.output = std::move(entry.output);
   slot.entry_.group = std::move(entry.group);
+  slot.entry_.device = entry.device;
   slot.entry_.enqueued_ns = now_ns;
   new_.push_back(&slot);
   return {slot.handle_, TakeWake(slot)};
@@ -137,6 +138,7 @@ void TensorQueue::TakeInto(Slot& slot, TensorEntry& entry) {
   entry.input = slot.entry_.input;
   entry.output = slot.entry_.output;
   entry.group = std::move(slot.entry_.group);
+  entry.device = slot.entry_.device;
   entry.enqueued_ns = slot.entry_.enqueued_ns;
   entry.handle = slot.handle_;
 }

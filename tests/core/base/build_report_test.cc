@@ -32,7 +32,7 @@ Transports
 Collectives
   [X] CPU, shared memory
   [ ] CUDA                not in this version: tensors on the CPU only
-  [ ] NCCL                not in this version
+  [ ] NCCL                needs CUDA, and nccl.h: install libnccl-dev
 
 Devices
   [ ] CUDA                install the CUDA toolkit, or let -DRONDE_CUDA=ON say why not

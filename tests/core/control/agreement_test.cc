@@ -101,6 +101,9 @@ TEST(Agree, EveryFieldMustBeEqual) {
   EXPECT_EQ(message(kAllreduce, [](Request& r) { r.op = ReduceOp::kMax; }),
             "tensor 'conv1.weight': rank 0 submitted operator sum but rank 2 submitted operator "
             "max; reduction operators must be equal on all ranks");
+  EXPECT_EQ(message(kAllreduce, [](Request& r) { r.on_device = true; }),
+            "tensor 'conv1.weight': rank 0 submitted host memory but rank 2 submitted device "
+            "memory; memories must be equal on all ranks");
   EXPECT_EQ(message(kBroadcast, [](Request& r) { r.root = 1; }),
             "tensor 'conv1.weight': rank 0 submitted root 0 but rank 2 submitted root 1; roots "
             "must be equal on all ranks");

@@ -1,9 +1,15 @@
 #include "core/control/handle.h"
 
+#include <cstdint>
+#include <memory>
 #include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#include "core/device/event.h"
+#include "core/device/simulated_device.h"
+#include "core/device/stream.h"
 
 namespace ronde {
 namespace {
@@ -81,6 +87,75 @@ TEST(Handle, TellsItsOwnerBeforeAnyoneSeesCompletion) {
   owner.handle.Complete(Status::Ok());
   EXPECT_TRUE(owner.handle.Poll());
   EXPECT_EQ(owner.items, std::vector<void*>{&owner});
+}
+
+// An operation of a device: `source` is copied to its output on a stream that is held back.
+class IssuedHandle : public testing::Test {
+ protected:
+  void SetUp() override {
+    device_.Hold(work_.view().native);
+    ASSERT_TRUE(device_.Copy(&output_, &source_, sizeof(output_), work_.view().native).ok());
+    Result<std::shared_ptr<const Event>> done = events_.Record(work_.view());
+    ASSERT_TRUE(done.ok());
+    done_ = std::move(done).value();
+  }
+
+  SimulatedDevice device_;
+  EventPool events_{device_};
+  Stream work_ = Stream::Create(device_, StreamPriority::kHigh).value();
+  Stream consumer_ = Stream::Create(device_, StreamPriority::kDefault).value();
+  std::int64_t source_ = 7;
+  std::int64_t output_ = 0;
+  std::int64_t seen_ = 0;
+  std::shared_ptr<const Event> done_;
+};
+
+TEST_F(IssuedHandle, LetsAStreamWaitInPlaceOfTheHost) {
+  const Handle handle;
+  EXPECT_FALSE(handle.issued());
+  handle.Issue(done_);
+  EXPECT_TRUE(handle.issued());
+  EXPECT_FALSE(handle.Poll()) << "the work has not even begun";
+  EXPECT_TRUE(handle.WaitOn(consumer_.view()).ok());
+  const StreamView consumer = consumer_.view();
+  ASSERT_TRUE(device_.Copy(&seen_, &output_, sizeof(seen_), consumer.native).ok());
+  device_.Resume(work_.view().native);
+  ASSERT_TRUE(device_.Synchronize(consumer.native, Deadline::After(10)).ok());
+  EXPECT_EQ(seen_, 7);
+}
+
+TEST_F(IssuedHandle, TellsItsOwnerWhenItIsIssuedAndOnlyThen) {
+  Owner owner;
+  owner.handle = Handle(owner, &owner);
+  owner.handle.Issue(done_);
+  EXPECT_EQ(owner.items.size(), 1U);
+  owner.handle.Complete(Status::Ok());
+  EXPECT_EQ(owner.items.size(), 1U);
+  device_.Resume(work_.view().native);
+}
+
+TEST_F(IssuedHandle, WaitsForCompletionAndItsStatus) {
+  const Handle handle;
+  handle.Issue(done_);
+  EXPECT_EQ(handle.WaitUntil(Deadline::After(0.001)).code(), StatusCode::kTimeout);
+  handle.Complete(Status::Aborted("rank 1 has ended"));
+  EXPECT_EQ(handle.Wait(), Status::Aborted("rank 1 has ended"));
+  EXPECT_EQ(handle.WaitOn(consumer_.view()), Status::Aborted("rank 1 has ended"));
+  device_.Resume(work_.view().native);
+}
+
+TEST_F(IssuedHandle, WakesWhoeverWaitsForTheIssue) {
+  const Handle handle;
+  std::thread waiter([&] { EXPECT_TRUE(handle.WaitOn(consumer_.view()).ok()); });
+  handle.Issue(done_);
+  waiter.join();
+  device_.Resume(work_.view().native);
+}
+
+TEST(Handle, WaitOnReturnsTheStatusOfWhatWasNeverIssued) {
+  const Handle handle = Handle::Completed(Status::Mismatch("shapes"));
+  EXPECT_TRUE(handle.issued());
+  EXPECT_EQ(handle.WaitOn({}), Status::Mismatch("shapes"));
 }
 
 TEST(Handle, HasAnEmptyResultWhereNothingWasDelivered) {

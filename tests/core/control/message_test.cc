@@ -43,6 +43,7 @@ RequestList SampleRequests() {
   into.name = "shards";
   into.shape = {3};
   into.into_output = true;
+  into.on_device = true;
   Request member;
   member.kind = OperationKind::kBroadcast;
   member.name = "member";
@@ -275,6 +276,10 @@ TEST(Message, RefusesValuesOutOfRange) {
   EXPECT_TRUE(refused([](Request& r) { r.group_counts = {64 * 3 * 7 * 7}; }));
   EXPECT_TRUE(refused([](Request& r) { r.splits = {64}; })) << "no alltoall";
   EXPECT_TRUE(refused([](Request& r) { r.into_output = true; })) << "no allgather";
+  EXPECT_TRUE(refused([](Request& r) {
+    r.kind = OperationKind::kBarrier;
+    r.on_device = true;
+  })) << "no data";
   EXPECT_TRUE(refused([](Request& r) { r.members = {1}; })) << "no new process set";
   EXPECT_TRUE(refused([](Request& r) { r.group = "g"; })) << "of how many";
   EXPECT_TRUE(refused([](Request& r) { r.group_size = 2; })) << "of which group";

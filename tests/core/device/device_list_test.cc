@@ -1,4 +1,4 @@
-#include "core/device/device.h"
+#include "core/device/device_list.h"
 
 #include <gtest/gtest.h>
 
