@@ -1,89 +1,41 @@
 #include "collectives/selector.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
-#include "collectives/allreduce/hierarchical/parts.h"
+#include "collectives/allreduce_rules.h"
+#include "collectives/device/device_selector.h"
 #include "core/base/strcat.h"
 
 namespace ronde {
 namespace {
 
-using Buffers = TunedRule::Buffers;
-
-// What every call counts as under --reproducible: how many elements a batch holds depends on
-// timing, and algorithms differ in their order of additions, so one of them has to serve all sizes.
-constexpr std::int64_t kReproducibleCount = std::int64_t{1} << 18;
-// A number of ranks from which on a fixed order and a tree differ.
-constexpr int kManyRanks = 4;
 constexpr std::string_view kAuto = "auto";
 constexpr std::string_view kHierarchical = "hierarchical";
 
-ReductionOrder RequiredOrder(const Config& config) {
-  if (!config.GetSwitch(Setting::kReproducible)) return ReductionOrder::kOffsetDependent;
-  return config.GetText(Setting::kReproducible) == "tree" ? ReductionOrder::kTree
-                                                          : ReductionOrder::kFixed;
-}
-
-// Why `algorithm` does not give the order that is required of it.
-std::string_view Shortcoming(const AllreduceAlgorithm& algorithm) {
-  return algorithm.order(kManyRanks) == ReductionOrder::kOffsetDependent
-             ? "its order of additions depends on how tensors were fused"
-             : "its order of additions is not a binary tree over ranks";
-}
-
 std::string AlgorithmNames() {
-  std::string names(kAuto);
+  std::string names;
   for (const AllreduceAlgorithm* algorithm : AllreduceAlgorithms()) {
-    names += StrCat(", ", algorithm->name());
+    names += StrCat(names.empty() ? "" : ", ", algorithm->name());
   }
   return names;
 }
 
-// What the user called the setting.
-std::string_view NameInMessages(const Config& config, Setting setting) {
-  return config.GetOrigin(setting) == SettingOrigin::kEnvironment ? SpecOf(setting).environment
-                                                                  : SpecOf(setting).flag;
-}
-
-std::int64_t SizeOfCall(const AllreduceArguments& arguments) {
-  return arguments.count * static_cast<std::int64_t>(SizeOf(arguments.dtype));
-}
-
-std::string What(const AllreduceArguments& arguments) {
-  return StrCat("allreduce of ", arguments.count, " ", Name(arguments.dtype), " elements (",
-                Name(arguments.op), ")");
-}
-
-bool Fits(Buffers wanted, const AllreduceArguments& arguments) {
-  if (wanted == Buffers::kAny) return true;
-  const bool registered = arguments.input_place.registered() && arguments.output_place.registered();
-  return registered == (wanted == Buffers::kRegistered);
-}
-
-// One algorithm for all sizes, of a strict enough order. Rules for parts are such for hierarchical.
-Status CheckReproducible(std::vector<SizeRule> rules, ReductionOrder required,
-                         const Config& config) {
+// Rules for parts are such for hierarchical.
+Status CheckReproducible(std::vector<SizeRule> rules, const Config& config) {
   for (SizeRule& rule : rules) {
     if (rule.part != RulePart::kWhole) rule.algorithm = kHierarchical;
   }
-  const std::string contradiction =
-      StrCat(NameInMessages(config, Setting::kAllreduceAlgorithm), " '",
-             config.GetText(Setting::kAllreduceAlgorithm), "' contradicts ",
-             SpecOf(Setting::kReproducible).flag, " ", config.GetText(Setting::kReproducible));
-  const std::vector<std::string> reachable = ReachableAlgorithms(rules);
-  if (reachable.size() > 1) {
-    return Status::InvalidArgument(
-        StrCat(contradiction, ": it gives some sizes to ", reachable[0], " and others to ",
-               reachable[1], ", whose bits may differ, and the size of a batch depends on timing; ",
-               "name one algorithm for all sizes, or auto"));
-  }
-  const AllreduceAlgorithm* const only = FindAllreduceAlgorithm(reachable.front());
-  if (only == nullptr || only->OrderDependsOnHosts()) return Status::Ok();
-  if (only->order(kManyRanks) >= required) return Status::Ok();
-  return Status::InvalidArgument(
-      StrCat(contradiction, ": ", Shortcoming(*only), "; choose another algorithm, or auto"));
+  return CheckReproducibleRules(rules, config, [](std::string_view name) {
+    const AllreduceAlgorithm* const algorithm = FindAllreduceAlgorithm(name);
+    std::optional<OrderPromise> promise;
+    if (algorithm != nullptr) {
+      promise = {algorithm->order(kManyRanks), algorithm->OrderDependsOnHosts()};
+    }
+    return promise;
+  });
 }
 
 // Compressed, what an element becomes depends on its neighbours and on which host completes it.
@@ -115,32 +67,16 @@ const AllreduceAlgorithm* FindAllreduceAlgorithm(std::string_view name) {
   return nullptr;
 }
 
-Result<std::vector<Selector::Rule>> Selector::NamedRules(const Config& config,
-                                                         ReductionOrder required) {
-  const std::string_view setting = NameInMessages(config, Setting::kAllreduceAlgorithm);
-  Result<std::vector<SizeRule>> parsed =
-      ParseSizeRules(config.GetText(Setting::kAllreduceAlgorithm));
-  if (!parsed.ok()) {
-    return Status::InvalidArgument(StrCat(setting, ": ", parsed.status().message()));
-  }
-  std::vector<Rule> rules;
-  for (const SizeRule& range : parsed.value()) {
-    rules.push_back({range, FindAllreduceAlgorithm(range.algorithm)});
-    if (range.part != RulePart::kWhole) {
-      const Status status = CheckPart(range);
-      if (!status.ok()) return Status::InvalidArgument(StrCat(setting, ": ", status.message()));
-      continue;
-    }
-    if (rules.back().algorithm != nullptr || range.algorithm == kAuto) continue;
-    return Status::InvalidArgument(StrCat(setting, ": unknown algorithm '", range.algorithm,
-                                          "' in rule '", range.text,
-                                          "'; accepted: ", AlgorithmNames()));
-  }
-  if (required > ReductionOrder::kOffsetDependent) {
-    RONDE_RETURN_IF_ERROR(CheckReproducible(parsed.value(), required, config));
-  }
+Result<std::vector<Selector::Rule>> Selector::NamedRules(const Config& config) {
+  RONDE_ASSIGN_OR_RETURN(std::vector<SizeRule> ranges, NamedAllreduceRules(config));
+  std::erase_if(ranges, [](const SizeRule& range) { return !ConcernsHostMemory(range); });
+  RONDE_RETURN_IF_ERROR(CheckReproducible(ranges, config));
   // With no setting there is nothing to look through at every call.
-  if (rules.size() == 1 && parsed.value().front().text == kAuto) rules.clear();
+  std::vector<Rule> rules;
+  if (ranges.size() == 1 && ranges.front().text == kAuto) return rules;
+  for (const SizeRule& range : ranges) {
+    rules.push_back({range, FindAllreduceAlgorithm(range.algorithm)});
+  }
   return rules;
 }
 
@@ -164,7 +100,9 @@ Result<std::vector<Selector::Rule>> Selector::TunedRules(const Tuning* tuning) {
 Result<Selector> Selector::Create(const Config& config, const Tuning* tuning) {
   const ReductionOrder required = RequiredOrder(config);
   RONDE_RETURN_IF_ERROR(CheckCompression(config, required));
-  RONDE_ASSIGN_OR_RETURN(std::vector<Rule> named, NamedRules(config, required));
+  // What it says of device memory is wrong on machines without a device, too.
+  RONDE_RETURN_IF_ERROR(DeviceSelector::Create(config, tuning).status());
+  RONDE_ASSIGN_OR_RETURN(std::vector<Rule> named, NamedRules(config));
   RONDE_ASSIGN_OR_RETURN(std::vector<Rule> tuned, TunedRules(tuning));
   return Selector(std::move(named), std::move(tuned), required);
 }
@@ -177,7 +115,7 @@ AllreduceArguments Selector::Judged(const AllreduceArguments& arguments) const {
 
 bool Selector::Applies(const Rule& rule, CollectiveContext& context,
                        const AllreduceArguments& judged) const {
-  return rule.range.Covers(SizeOfCall(judged)) && Fits(rule.buffers, judged) &&
+  return rule.range.Covers(SizeOfCall(judged)) && FitsBuffers(rule.buffers, judged) &&
          rule.algorithm->Reduces(judged.op) && Admits(*rule.algorithm, context) &&
          rule.algorithm->Supports(context, judged);
 }
@@ -224,7 +162,7 @@ Result<Selector::Decision> Selector::DecideByHierarchy(CollectiveContext& contex
   if (context.is_process_set()) return Decision{};
   const std::string_view form = context.hierarchy() == Hierarchy::kLeader ? "leader" : "rails";
   return Status::Unavailable(StrCat(SpecOf(Setting::kHierarchy).flag, " ", form, " cannot run ",
-                                    What(arguments), " on ", world.size(), " ranks on ",
+                                    DescribeCall(arguments), " on ", world.size(), " ranks on ",
                                     world.host_count(), " hosts: it needs ",
                                     Lacks(*algorithm, context, arguments), "; use auto"));
 }
@@ -242,12 +180,13 @@ Result<Selector::Decision> Selector::Decide(CollectiveContext& context,
       return Decision{algorithm, Decision::By::kSetting, static_cast<int>(i)};
     }
     if (context.is_process_set()) continue;
-    return Status::Unavailable(StrCat(
-        SpecOf(Setting::kAllreduceAlgorithm).flag, " '", rule.range.text, "' cannot run ",
-        What(arguments), " on ", context.size(), " ranks on ", context.communicator().host_count(),
-        context.communicator().single_host() ? " host" : " hosts", " over the ",
-        context.transport().name(), " transport: it needs ", Lacks(*algorithm, context, arguments),
-        "; use auto"));
+    return Status::Unavailable(
+        StrCat(SpecOf(Setting::kAllreduceAlgorithm).flag, " '", rule.range.text, "' cannot run ",
+               DescribeCall(arguments), " on ", context.size(), " ranks on ",
+               context.communicator().host_count(),
+               context.communicator().single_host() ? " host" : " hosts", " over the ",
+               context.transport().name(), " transport: it needs ",
+               Lacks(*algorithm, context, arguments), "; use auto"));
   }
   RONDE_ASSIGN_OR_RETURN(const Decision by_hierarchy, DecideByHierarchy(context, arguments));
   if (by_hierarchy.algorithm != nullptr) return by_hierarchy;
@@ -257,7 +196,8 @@ Result<Selector::Decision> Selector::Decide(CollectiveContext& context,
     return Decision{tuned_[i].algorithm, Decision::By::kTuningFile, static_cast<int>(i)};
   }
   const AllreduceAlgorithm* const best = Cheapest(context, judged);
-  if (best == nullptr) return Status::Unavailable("no algorithm supports " + What(arguments));
+  if (best == nullptr)
+    return Status::Unavailable("no algorithm supports " + DescribeCall(arguments));
   return Decision{best, Decision::By::kCost, -1};
 }
 

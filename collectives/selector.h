@@ -17,7 +17,8 @@ namespace ronde {
 /// its size, else hierarchical where --hierarchy names a form of it and there are several hosts,
 /// else that of a rule of the tuning file, else the least Cost among those that support the call.
 /// Rules for parts (local=, net=) name hierarchical where there are several hosts; on one, what
-/// local= names is the algorithm and net= says nothing. --reproducible admits only those with a
+/// local= names is the algorithm and net= says nothing. Names that only device memory knows
+/// (DeviceSelector) say nothing either. --reproducible admits only those with a
 /// strict enough ReductionOrder (on: kFixed, tree: kTree), and makes it one for all sizes. A pure
 /// function of what is equal on all ranks. Thread rule: engine-only, because it remembers the last
 /// choice.
@@ -28,7 +29,7 @@ class Selector {
     return Create(config, nullptr);
   }
   /// `tuning`: the context's, or null. Errors: kInvalidArgument for a malformed rule, for a name
-  /// that is not registered, for rules under --reproducible that do not give all sizes to one
+  /// that no table has, for rules under --reproducible that do not give all sizes to one
   /// algorithm, and for one that --reproducible rules out for any number of ranks, so that a job
   /// does not begin to fail when it grows; for --wire-compression together with --reproducible or
   /// --hierarchy flat.
@@ -86,7 +87,7 @@ class Selector {
   /// No algorithm where --hierarchy leaves the choice open.
   [[nodiscard]] Result<Decision> DecideByHierarchy(CollectiveContext& context,
                                                    const AllreduceArguments& arguments) const;
-  static Result<std::vector<Rule>> NamedRules(const Config& config, ReductionOrder required);
+  static Result<std::vector<Rule>> NamedRules(const Config& config);
   static Result<std::vector<Rule>> TunedRules(const Tuning* tuning);
   [[nodiscard]] bool Applies(const Rule& rule, CollectiveContext& context,
                              const AllreduceArguments& judged) const;

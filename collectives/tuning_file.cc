@@ -33,19 +33,24 @@ constexpr std::array<std::pair<const char*, std::int64_t CostModel::*>, 2> kThre
     {"one_shot_bytes", &CostModel::one_shot_bytes},
     {"streaming_bytes", &CostModel::streaming_bytes},
 }};
+constexpr std::array<std::pair<const char*, LinkCost DeviceCosts::*>, 3> kDeviceLinks = {{
+    {"peer", &DeviceCosts::peer},
+    {"nccl", &DeviceCosts::nccl},
+    {"host_copy", &DeviceCosts::host_copy},
+}};
 constexpr std::array<std::pair<const char*, Buffers>, 3> kBuffers = {{
     {"any", Buffers::kAny},
     {"private", Buffers::kPrivate},
     {"registered", Buffers::kRegistered},
 }};
 
+Json ToJson(const LinkCost& link) {
+  return {{"alpha_us", link.alpha_us}, {"beta_us", link.beta_us}, {"gamma_us", link.gamma_us}};
+}
+
 Json ToJson(const CostModel& costs) {
   Json json;
-  for (const auto& [name, member] : kLinks) {
-    const LinkCost& link = costs.*member;
-    json["links"][name] = {
-        {"alpha_us", link.alpha_us}, {"beta_us", link.beta_us}, {"gamma_us", link.gamma_us}};
-  }
+  for (const auto& [name, member] : kLinks) json["links"][name] = ToJson(costs.*member);
   for (const auto& [name, member] : kThresholds) json["thresholds"][name] = costs.*member;
   return json;
 }
@@ -60,17 +65,36 @@ Json ToJson(const TunedRule& rule) {
   return json;
 }
 
+Json ToJson(const std::vector<TunedRule>& rules) {
+  Json json = Json::array();
+  for (const TunedRule& rule : rules) json.push_back(ToJson(rule));
+  return json;
+}
+
+Json ToJson(const DeviceTuning& tuning) {
+  Json json = {{"name", tuning.device}};
+  for (const auto& [name, member] : kDeviceLinks)
+    json["links"][name] = ToJson(tuning.costs.*member);
+  json["thresholds"]["one_shot_bytes"] = tuning.costs.one_shot_bytes;
+  json["allreduce"] = ToJson(tuning.allreduce);
+  return json;
+}
+
+LinkCost LinkFrom(JsonFields& links, std::string_view name) {
+  JsonFields link = links.Object(name);
+  const LinkCost cost = {link.Real("alpha_us", 0, kSlowestUs), link.Real("beta_us", 0, kSlowestUs),
+                         link.Real("gamma_us", 0, kSlowestUs)};
+  link.ExpectNoOthers();
+  return cost;
+}
+
 // What a file leaves out keeps its default, so that one written by hand can be short.
 CostModel CostsFrom(JsonFields& entry) {
   CostModel costs;
   if (entry.Has("links")) {
     JsonFields links = entry.Object("links");
     for (const auto& [name, member] : kLinks) {
-      if (!links.Has(name)) continue;
-      JsonFields link = links.Object(name);
-      costs.*member = {link.Real("alpha_us", 0, kSlowestUs), link.Real("beta_us", 0, kSlowestUs),
-                       link.Real("gamma_us", 0, kSlowestUs)};
-      link.ExpectNoOthers();
+      if (links.Has(name)) costs.*member = LinkFrom(links, name);
     }
     links.ExpectNoOthers();
   }
@@ -103,6 +127,30 @@ TunedRule RuleFrom(JsonFields& fields) {
   }
   fields.ExpectNoOthers();
   return rule;
+}
+
+std::vector<TunedRule> RulesFrom(JsonFields& entry) {
+  std::vector<TunedRule> rules;
+  if (!entry.Has("allreduce")) return rules;
+  for (JsonFields& rule : entry.Objects("allreduce")) rules.push_back(RuleFrom(rule));
+  return rules;
+}
+
+// Unlike those of hosts, all costs have to be there: defaults depend on how devices are connected.
+std::optional<DeviceTuning> DeviceFrom(JsonFields& entry) {
+  if (!entry.Has("device")) return std::nullopt;
+  JsonFields fields = entry.Object("device");
+  DeviceTuning tuning;
+  if (fields.Has("name")) tuning.device = fields.Text("name");
+  JsonFields links = fields.Object("links");
+  for (const auto& [name, member] : kDeviceLinks) tuning.costs.*member = LinkFrom(links, name);
+  links.ExpectNoOthers();
+  JsonFields thresholds = fields.Object("thresholds");
+  tuning.costs.one_shot_bytes = thresholds.Integer("one_shot_bytes", 0, INT64_MAX);
+  thresholds.ExpectNoOthers();
+  tuning.allreduce = RulesFrom(fields);
+  fields.ExpectNoOthers();
+  return tuning;
 }
 
 std::int64_t IntegerIn(const SettingSpec& spec, JsonFields& fields, std::string_view name) {
@@ -153,10 +201,9 @@ Tuning EntryFrom(JsonFields& fields) {
   entry.hosts = static_cast<int>(fields.Integer("hosts", 1, kManyRanks));
   if (fields.Has("date")) entry.date = fields.Text("date");
   entry.costs = CostsFrom(fields);
-  if (fields.Has("allreduce")) {
-    for (JsonFields& rule : fields.Objects("allreduce")) entry.allreduce.push_back(RuleFrom(rule));
-  }
+  entry.allreduce = RulesFrom(fields);
   entry.settings = SettingsFrom(fields);
+  entry.device = DeviceFrom(fields);
   fields.ExpectNoOthers();
   return entry;
 }
@@ -173,6 +220,7 @@ const Tuning* TuningFile::Find(int ranks, int hosts) const {
 void TuningFile::Put(Tuning entry) {
   for (Tuning& old : entries) {
     if (old.ranks != entry.ranks || old.hosts != entry.hosts) continue;
+    if (!entry.device) entry.device = std::move(old.device);
     old = std::move(entry);
     return;
   }
@@ -205,9 +253,9 @@ std::string TuningToJson(const TuningFile& file) {
   for (const Tuning& entry : file.entries) {
     Json item = {{"ranks", entry.ranks}, {"hosts", entry.hosts}, {"date", entry.date}};
     item.update(ToJson(entry.costs));
-    item["allreduce"] = Json::array();
-    for (const TunedRule& rule : entry.allreduce) item["allreduce"].push_back(ToJson(rule));
+    item["allreduce"] = ToJson(entry.allreduce);
     if (entry.settings != TunedSettings()) item["settings"] = ToJson(entry.settings);
+    if (entry.device) item["device"] = ToJson(*entry.device);
     json["entries"].push_back(std::move(item));
   }
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

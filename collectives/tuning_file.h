@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "collectives/cost_model.h"
+#include "collectives/device/device_costs.h"
 #include "core/base/config.h"
 #include "core/base/status.h"
 
@@ -34,6 +35,15 @@ struct TunedSettings {
   friend bool operator==(const TunedSettings&, const TunedSettings&) = default;
 };
 
+/// What was measured with device memory.
+struct DeviceTuning {
+  std::string device;  ///< its name, for people
+  DeviceCosts costs;
+  std::vector<TunedRule> allreduce;  ///< the first rule that fits a call counts
+
+  friend bool operator==(const DeviceTuning&, const DeviceTuning&) = default;
+};
+
 /// What was measured with one number of ranks on one number of hosts.
 struct Tuning {
   int ranks = 1;
@@ -42,6 +52,7 @@ struct Tuning {
   CostModel costs;
   std::vector<TunedRule> allreduce;  ///< the first rule that fits a call counts
   TunedSettings settings;
+  std::optional<DeviceTuning> device;  ///< ronde-bench --calibrate --device
 
   friend bool operator==(const Tuning&, const Tuning&) = default;
 };
@@ -54,7 +65,8 @@ struct TuningFile {
 
   /// The entry for exactly this many ranks and hosts, or null.
   [[nodiscard]] const Tuning* Find(int ranks, int hosts) const;
-  /// Replaces the entry of the same ranks and hosts, or adds one.
+  /// Replaces the entry of the same ranks and hosts, or adds one. What was measured with devices
+  /// stays where the new one has nothing to say of them.
   void Put(Tuning entry);
 
   friend bool operator==(const TuningFile&, const TuningFile&) = default;

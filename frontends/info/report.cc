@@ -5,12 +5,14 @@
 #include <nlohmann/json.hpp>
 
 #include "collectives/allreduce/algorithm.h"
+#include "collectives/device/algorithm.h"
 #include "collectives/reduce_kernels.h"
 #include "core/base/build_info.h"
 #include "core/base/strcat.h"
 #include "core/comm/topology_file.h"
 #include "core/comm/transport_table.h"
-#include "core/device/device.h"
+#include "core/device/device_links.h"
+#include "core/device/device_list.h"
 
 namespace ronde {
 namespace {
@@ -38,6 +40,14 @@ std::vector<std::string_view> AlgorithmNames() {
   return names;
 }
 
+std::vector<std::string_view> DeviceAlgorithmNames() {
+  std::vector<std::string_view> names;
+  for (const DeviceAllreduceAlgorithm* algorithm : DeviceAllreduceAlgorithms()) {
+    names.push_back(algorithm->name());
+  }
+  return names;
+}
+
 std::vector<std::string_view> TransportNames() {
   std::vector<std::string_view> names;
   for (const TransportEntry& entry : TransportTable()) names.push_back(entry.name);
@@ -59,6 +69,19 @@ std::string SettingLine(const SettingSpec& spec, const Config& config) {
   return StrCat(text, "      ", spec.help, " (", AcceptedValues(spec), ")\n");
 }
 
+// Links are those of the machine, which may have devices that this process or build cannot use.
+std::string DevicesText(const std::vector<DeviceInfo>& devices, const DeviceLinks& links) {
+  std::string text;
+  for (const DeviceInfo& device : devices) {
+    text += Line(StrCat("cuda:", device.index),
+                 StrCat(device.name, ", ", device.memory_bytes >> 20, " MiB, compute capability ",
+                        device.major, ".", device.minor));
+  }
+  if (devices.empty()) text += BuiltWithCuda() ? "  none found\n" : "  built without CUDA\n";
+  if (!links.devices().empty()) text += Indented(Describe(links));
+  return text;
+}
+
 }  // namespace
 
 std::string InfoText(const Config& config, const Topology& topology) {
@@ -68,14 +91,11 @@ std::string InfoText(const Config& config, const Topology& topology) {
   }
   text += Line("transports", Joined(TransportNames()));
   text += Line("allreduce algorithms", Joined(AlgorithmNames()));
+  text += Line("  of device memory", Joined(DeviceAlgorithmNames()));
   text += Line("reduce kernels", std::string(ReduceInstructionSet()));
 
   text += "\nDevices\n";
-  const std::vector<DeviceInfo> devices = ListDevices();
-  for (const DeviceInfo& device : devices) {
-    text += Line(StrCat("cuda:", device.index), device.name);
-  }
-  if (devices.empty()) text += BuiltWithCuda() ? "  none found\n" : "  built without CUDA\n";
+  text += DevicesText(ListDevices(), DetectDeviceLinks());
 
   text += "\nTopology\n" + Indented(Describe(topology));
 
@@ -91,9 +111,11 @@ std::string InfoJson(const Config& config, const Topology& topology) {
   }
   json["transports"] = TransportNames();
   json["allreduce_algorithms"] = AlgorithmNames();
+  json["device_allreduce_algorithms"] = DeviceAlgorithmNames();
   json["reduce_kernels"] = ReduceInstructionSet();
   json["devices"] = nlohmann::ordered_json::array();
   for (const DeviceInfo& device : ListDevices()) json["devices"].push_back(device.name);
+  json["device_links"] = nlohmann::ordered_json::parse(DeviceLinksToJson(DetectDeviceLinks()));
   json["topology_summary"] = Describe(topology);
   // As --topology reads it.
   json["topology"] = nlohmann::ordered_json::parse(TopologyToJson(topology));

@@ -1,0 +1,24 @@
+#include "collectives/device/kernels/convert_cuda.cuh"
+#include "collectives/device/kernels/create_kernels.h"
+#include "collectives/device/kernels/launched_kernels.h"
+#include "core/device/launch_cuda.cuh"
+
+namespace ronde {
+namespace {
+
+struct CudaLauncher {
+  template <typename Kernel>
+  static Status Launch(StreamView stream, LaunchShape shape, const Kernel& kernel) {
+    return LaunchCuda(stream, shape, kernel);
+  }
+};
+
+}  // namespace
+
+Result<std::unique_ptr<DeviceKernels>> CreateCudaKernels(Device& device) {
+  return std::unique_ptr<DeviceKernels>(
+      std::make_unique<kernels::LaunchedKernels<kernels::CudaConvert, CudaLauncher>>(
+          device.concurrent_blocks()));
+}
+
+}  // namespace ronde
