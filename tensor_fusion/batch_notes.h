@@ -57,16 +57,23 @@ class BatchNotes {
   /// counted, then whoever waits. After End.
   void Complete(std::span<const ReadyOperation> operations, const FusionBatch& batch) const {
     for (const std::uint32_t member : batch.members) {
-      const TensorEntry& entry = operations[member].entry;
-      if (observer_ != nullptr) {
-        observer_->OnCompleted(operations[member].response->request, Status::Ok(),
-                               entry.enqueued_ns, last_ns_);
-      }
-      entry.handle.Complete(Status::Ok());
+      TellCompleted(operations[member]);
+      operations[member].entry.handle.Complete(Status::Ok());
     }
+  }
+  /// The batch has been given to a device: for the observer, which hears from one thread alone,
+  /// that counts as success. After End, before the handles are issued.
+  void TellIssued(std::span<const ReadyOperation> operations, const FusionBatch& batch) const {
+    for (const std::uint32_t member : batch.members) TellCompleted(operations[member]);
   }
 
  private:
+  void TellCompleted(const ReadyOperation& operation) const {
+    if (observer_ == nullptr) return;
+    observer_->OnCompleted(operation.response->request, Status::Ok(), operation.entry.enqueued_ns,
+                           last_ns_);
+  }
+
   static std::int64_t NowNs() { return SteadyClock().NowNs(); }
   void EndPhase(std::string_view name) {
     if (observer_ == nullptr) return;

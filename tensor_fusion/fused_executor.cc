@@ -17,6 +17,9 @@ namespace {
 // the last-level cache between widening, the sum and narrowing.
 constexpr std::int64_t kWidenedElements = std::int64_t{1} << 20;
 
+// A lone tensor may want to pass through a device's staging whatever the threshold is.
+constexpr std::size_t kLeastStagingBytes = 4 << 20;
+
 AllreduceArguments ArgumentsFor(const Request& request) {
   AllreduceArguments arguments;
   arguments.count = ElementCount(request.shape);
@@ -35,43 +38,54 @@ AllreduceArguments PlacedArgumentsFor(const Request& request) {
   return arguments;
 }
 
-// How many of the first `tensors` fit together: at least one.
-std::size_t PieceLength(std::span<const PackedTensor> tensors, std::size_t threshold_bytes) {
-  std::size_t count = 1;
-  std::size_t packed_bytes = PackedSize(tensors.front().size_bytes);
-  while (count < tensors.size()) {
-    packed_bytes += PackedSize(tensors[count].size_bytes);
-    if (packed_bytes > threshold_bytes) break;
-    ++count;
-  }
-  return count;
-}
-
 }  // namespace
 
 FusedExecutor::FusedExecutor(CollectiveContext& context, Selector selector,
-                             std::size_t fusion_threshold_bytes)
+                             std::size_t fusion_threshold_bytes,
+                             std::optional<DeviceSelector> device_selector)
     : world_(context),
       sets_(context),
       set_(sets_.Find(kWorld)),
       selector_(std::move(selector)),
       // Alone, nothing is sent, and copying together would be all the work there is.
       threshold_bytes_(context.size() == 1 ? 0 : fusion_threshold_bytes),
-      planner_(threshold_bytes_) {}
+      planner_(threshold_bytes_) {
+  if (!device_selector) return;
+  device_ = std::make_unique<DeviceExecutor>(
+      context, *std::move(device_selector), std::max(fusion_threshold_bytes, kLeastStagingBytes),
+      notes_, [this](ReadyOperation& operation) { return RunOnHost(operation); });
+}
 
 Status FusedExecutor::Execute(std::span<ReadyOperation> operations) {
   for (const FusionBatch& batch : planner_.Plan(operations)) {
     notes_.Begin(operations, batch);
-    const Status status = RunBatch(operations, batch);
+    const Result<bool> is_under_way = RunBatch(operations, batch);
     notes_.End();
-    if (!status.ok()) {
+    if (!is_under_way.ok()) {
       world_.registered().Detach();
-      return WithScene(status, SceneOf(operations, batch));
+      return WithScene(is_under_way.status(), SceneOf(operations, batch));
     }
     bytes_on_wire_.store(world_.bytes_on_wire(), std::memory_order_relaxed);
-    notes_.Complete(operations, batch);
+    if (is_under_way.value()) {
+      notes_.TellIssued(operations, batch);
+      device_->Issue(operations, batch);
+    } else {
+      notes_.Complete(operations, batch);
+    }
   }
   return Status::Ok();
+}
+
+Status FusedExecutor::Drain(Deadline deadline) {
+  return device_ == nullptr ? Status::Ok() : device_->Drain(std::move(deadline));
+}
+
+void FusedExecutor::Interrupt() {
+  if (device_ != nullptr) device_->Interrupt();
+}
+
+void FusedExecutor::OnLateFailure(std::function<void(const Status&)> callback) {
+  if (device_ != nullptr) device_->OnFailure(std::move(callback));
 }
 
 Tunables FusedExecutor::tunables() const {
@@ -105,7 +119,8 @@ std::string FusedExecutor::SceneOf(std::span<const ReadyOperation> operations,
                 algorithm_.empty() ? "" : StrCat(" by ", algorithm_));
 }
 
-Status FusedExecutor::RunBatch(std::span<ReadyOperation> operations, const FusionBatch& batch) {
+Result<bool> FusedExecutor::RunBatch(std::span<ReadyOperation> operations,
+                                     const FusionBatch& batch) {
   algorithm_ = {};
   ReadyOperation& first = operations[batch.members.front()];
   const Request& request = first.response->request;
@@ -118,8 +133,24 @@ Status FusedExecutor::RunBatch(std::span<ReadyOperation> operations, const Fusio
                                    request.process_set, ", in which rank ", world_.rank(),
                                    " is not"));
   }
+  if (request.on_device) return RunOnDevice(operations, batch);
   const bool alone = batch.members.size() == 1 && request.group_counts.empty();
-  return alone ? RunAlone(first) : RunFused(operations, batch);
+  RONDE_RETURN_IF_ERROR(alone ? RunAlone(first) : RunFused(operations, batch));
+  return false;
+}
+
+Result<bool> FusedExecutor::RunOnDevice(std::span<ReadyOperation> operations,
+                                        const FusionBatch& batch) {
+  if (device_ == nullptr) return Status::Internal("this executor was made without devices");
+  Result<bool> is_under_way = device_->Run(operations, batch, context(), PieceBytes());
+  if (!device_->algorithm().empty()) algorithm_ = device_->algorithm();
+  return is_under_way;
+}
+
+Status FusedExecutor::RunOnHost(ReadyOperation& operation) {
+  if (operation.response->request.group_counts.empty()) return RunAlone(operation);
+  constexpr std::uint32_t kOnly = 0;
+  return RunFused({&operation, 1}, {.members = {&kOnly, 1}});
 }
 
 void FusedExecutor::AppendTensors(const ReadyOperation& operation) {
@@ -147,7 +178,7 @@ Status FusedExecutor::RunFused(std::span<ReadyOperation> operations, const Fusio
     return RunWhereItLies(request);
   }
   for (std::span<const PackedTensor> rest(tensors_); !rest.empty();) {
-    const std::size_t count = PieceLength(rest, PieceBytes());
+    const std::size_t count = FitTogether(rest, PieceBytes());
     RONDE_RETURN_IF_ERROR(RunPiece(request, rest.first(count)));
     rest = rest.subspan(count);
   }
@@ -260,6 +291,9 @@ Status FusedExecutor::RunAlone(ReadyOperation& operation) {
     case OperationKind::kAddProcessSet:
       return sets_.Add(request.process_set, request.members);
     case OperationKind::kRemoveProcessSet:
+      if (device_ != nullptr) {
+        RONDE_RETURN_IF_ERROR(device_->RemoveProcessSet(request.process_set));
+      }
       sets_.Remove(request.process_set);
       return Status::Ok();
   }

@@ -27,8 +27,8 @@ bool RunsInPlaceOfMemory(const Request& request) {
 }
 
 bool SameKind(const Request& a, const Request& b) {
-  return a.process_set == b.process_set && a.dtype == b.dtype && a.op == b.op &&
-         a.prescale == b.prescale && a.postscale == b.postscale;
+  return a.process_set == b.process_set && a.on_device == b.on_device && a.dtype == b.dtype &&
+         a.op == b.op && a.prescale == b.prescale && a.postscale == b.postscale;
 }
 
 }  // namespace

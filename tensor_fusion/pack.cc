@@ -10,6 +10,17 @@ std::size_t PackedSizeOf(std::span<const PackedTensor> tensors) {
   return packed_bytes;
 }
 
+std::size_t FitTogether(std::span<const PackedTensor> tensors, std::size_t limit_bytes) {
+  std::size_t count = 1;
+  std::size_t packed_bytes = PackedSize(tensors.front().size_bytes);
+  while (count < tensors.size()) {
+    packed_bytes += PackedSize(tensors[count].size_bytes);
+    if (packed_bytes > limit_bytes) break;
+    ++count;
+  }
+  return count;
+}
+
 std::byte* FindPacked(std::span<const PackedTensor> tensors) {
   std::byte* begin = nullptr;
   std::byte* expected = nullptr;

@@ -25,6 +25,10 @@ struct PackedTensor {
 /// Bytes that `tensors` take in the fusion buffer, one behind the other.
 [[nodiscard]] std::size_t PackedSizeOf(std::span<const PackedTensor> tensors);
 
+/// How many of the first `tensors` fit into `limit_bytes` of it together: at least one.
+[[nodiscard]] std::size_t FitTogether(std::span<const PackedTensor> tensors,
+                                      std::size_t limit_bytes);
+
 /// Where the batch lies in memory exactly as Pack would lay it out, so that it can be reduced
 /// there: every input is its output, the next tensor follows at PackedSize, and all padding in
 /// between and behind the last is lent, since it may belong to somebody else. Null where it does

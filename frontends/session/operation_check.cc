@@ -5,6 +5,7 @@
 #include "core/base/available_memory.h"
 #include "core/base/strcat.h"
 #include "core/control/message.h"
+#include "core/device/device.h"
 
 namespace ronde {
 namespace {
@@ -24,12 +25,13 @@ Status CheckOperator(const std::string& name, ReduceOp op) {
   return Invalid(name, "reduction operator ", static_cast<int>(op), " does not exist");
 }
 
-bool LacksData(const TensorView& tensor) {
+bool IsEmpty(const TensorView& tensor) {
   // The product of the shape may overflow here: the engine checks it.
-  const bool empty = std::any_of(tensor.shape.begin(), tensor.shape.end(),
-                                 [](std::int64_t extent) { return extent == 0; });
-  return tensor.data == nullptr && !empty;
+  return std::any_of(tensor.shape.begin(), tensor.shape.end(),
+                     [](std::int64_t extent) { return extent == 0; });
 }
+
+bool LacksData(const TensorView& tensor) { return tensor.data == nullptr && !IsEmpty(tensor); }
 
 }  // namespace
 
@@ -107,6 +109,27 @@ Status CheckGroupSize(const std::string& name, std::size_t inputs, std::size_t o
   if (inputs > 0 && inputs == outputs) return Status::Ok();
   return Invalid(name, "a group needs as many outputs as inputs, at least one; it has ", inputs,
                  " inputs and ", outputs, " outputs");
+}
+
+std::string MemoryName(const Device* device) {
+  if (device == nullptr) return "host memory";
+  return StrCat("the memory of ", Name(device->kind()), ":", device->index());
+}
+
+std::string ObjectionToMemories(const TensorView& input, const TensorView& output) {
+  if (input.device != output.device) {
+    return StrCat("its input is in ", MemoryName(input.device), ", but its output is in ",
+                  MemoryName(output.device));
+  }
+  if (input.device == nullptr) return "";
+  const auto is_elsewhere = [](const TensorView& tensor) {
+    return tensor.data != nullptr && !IsEmpty(tensor) && !tensor.device->Owns(tensor.data);
+  };
+  const bool is_input = is_elsewhere(input);
+  // Asking is a call of the driver.
+  if (!is_input && (output.data == input.data || !is_elsewhere(output))) return "";
+  return StrCat("the data pointer of its ", is_input ? "input" : "output", " is said to be in ",
+                MemoryName(input.device), ", but is not");
 }
 
 std::string ObjectionToMemory(std::size_t size_bytes, int ranks) {

@@ -30,6 +30,11 @@ Status CheckGroupSize(const std::string& name, std::size_t inputs, std::size_t o
 [[nodiscard]] std::string ObjectionTo(const TensorView& input, const TensorView& output,
                                       const Shape& output_shape);
 
+/// The same to where they lie: both are in the memory of the host, or both in that of one device.
+[[nodiscard]] std::string ObjectionToMemories(const TensorView& input, const TensorView& output);
+/// "host memory", "the memory of cuda:0".
+[[nodiscard]] std::string MemoryName(const Device* device);
+
 /// The same to `size_bytes` of memory for each of a host's `ranks`, which the host cannot give.
 [[nodiscard]] std::string ObjectionToMemory(std::size_t size_bytes, int ranks);
 

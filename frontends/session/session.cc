@@ -68,15 +68,17 @@ Result<std::unique_ptr<Session>> Session::CreateOn(std::unique_ptr<Transport> tr
   }
   const Config tuned = WithTuning(config, context.value()->tuning());
   RONDE_ASSIGN_OR_RETURN(Selector selector, Selector::Create(tuned, context.value()->tuning()));
+  RONDE_ASSIGN_OR_RETURN(DeviceSelector device_selector,
+                         DeviceSelector::Create(tuned, context.value()->tuning()));
   Result<std::unique_ptr<Autotuning>> autotuning = Autotuning::Create(tuned, *context.value());
   if (!autotuning.ok()) {  // on rank 0 alone: its files have been fine a moment ago
     transport->Abort(autotuning.status());
     return autotuning.status();
   }
   std::unique_ptr<Session> session(new Session());
-  session->parts_ =
-      std::make_unique<Parts>(std::move(transport), std::move(context).value(), std::move(selector),
-                              tuned, clock_offset.value(), std::move(autotuning).value());
+  session->parts_ = std::make_unique<Parts>(std::move(transport), std::move(context).value(),
+                                            std::move(selector), std::move(device_selector), tuned,
+                                            clock_offset.value(), std::move(autotuning).value());
   RONDE_RETURN_IF_ERROR(session->StartObserving());
   for (const std::vector<int>& ranks : process_sets) {
     RONDE_RETURN_IF_ERROR(session->AddProcessSet(ranks).status());
@@ -123,19 +125,6 @@ int Session::local_size() const { return parts_->context->communicator().local()
 int Session::cross_rank() const { return parts_->context->communicator().cross().rank(); }
 int Session::cross_size() const { return parts_->context->communicator().cross().size(); }
 const Config& Session::config() const { return parts_->config; }
-
-Result<std::shared_ptr<std::byte>> Session::Allocate(std::size_t size_bytes) {
-  const std::uint64_t number = parts_->allocations.fetch_add(1, std::memory_order_relaxed);
-  Request request;
-  request.kind = OperationKind::kAllocate;
-  request.name = StrCat("ronde.memory.", number);
-  request.dtype = DataType::kUInt8;
-  request.shape = {static_cast<std::int64_t>(size_bytes)};
-  request.objection = ObjectionToMemory(size_bytes, local_size());
-  const Handle handle = parts_->engine.Enqueue(std::move(request), TensorView(), TensorView());
-  RONDE_RETURN_IF_ERROR(handle.Wait());
-  return handle.result().memory;
-}
 
 Status Session::AgreeOnStatus(const Status& mine) {
   const std::uint64_t number = parts_->agreements.fetch_add(1, std::memory_order_relaxed);

@@ -18,6 +18,8 @@
 
 namespace ronde {
 
+class Device;
+
 /// When a periodic model average is due: after every step t > origin with (t - origin) mod period =
 /// 0. Steps count from 1. Windows cross epochs: only the step counts.
 struct AverageSchedule {
@@ -51,6 +53,14 @@ struct SessionCounters {
 /// All buffers are lent until the returned handle completes. Names pair operations across ranks:
 /// ranks may submit different names in different orders. Errors arrive through the handle.
 ///
+/// Buffers may be in device memory (TensorView::device), then on all ranks and both input and
+/// output, else all ranks' handles report the same kMismatch or kInvalidArgument; a rank uses one
+/// device, the first that it comes with, and that must outlive the session and its handles. The
+/// values are taken after TensorView::ready; Handle::WaitOn makes a stream wait for the result, and
+/// the name is free again when that returns, while Wait waits on the host. What handles carry (rows
+/// gathered without an output) is in host memory all the same. A kind of operation that the device
+/// has no form for is copied to the host and back, and there waits on the engine's thread.
+///
 /// Every operation may be one of a process set, whose ranks alone submit it: names, roots, splits,
 /// and the rows of results then count the ranks of the set, and averages divide by its size.
 /// A set that does not exist, or that this rank is not in, is kInvalidArgument here alone.
@@ -80,6 +90,12 @@ class Session {
   /// it, others are ordinary memory. Where ranks cannot share memory, all of it is.
   /// Errors: kMismatch, kUnavailable (no memory), the session's failure.
   [[nodiscard]] Result<std::shared_ptr<std::byte>> Allocate(std::size_t size_bytes);
+  /// Collective, with the same size on all ranks: the same in the memory of `device`, which is this
+  /// rank's own choice. Zero-filled, aligned to 256 bytes at least. The pointer, like every buffer
+  /// in device memory, may outlive the session but not the device.
+  /// Errors: as Allocate; kInvalidArgument on all ranks alike where a rank has used another device.
+  [[nodiscard]] Result<std::shared_ptr<std::byte>> AllocateOn(Device& device,
+                                                              std::size_t size_bytes);
 
   /// output[i] = reduce over ranks of input[i]; output may be input. Equal dtype and shape on all
   /// ranks, else every rank's handle reports the same kMismatch and the job goes on.

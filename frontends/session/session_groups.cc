@@ -25,7 +25,7 @@ std::string MemberName(const std::string& group, std::size_t index) {
 }
 
 Status AddMember(const TensorView& input, const TensorView& output, SameType& same) {
-  same.members.push_back({input.data, output.data, output.padding_bytes});
+  same.members.push_back({input.data, output.data, output.padding_bytes, input.ready});
   Request& request = same.request;
   request.group_counts.push_back(input.count());
   if (!__builtin_add_overflow(request.shape[0], request.group_counts.back(), &request.shape[0])) {
@@ -97,7 +97,7 @@ std::vector<Handle> AllFailed(std::size_t members, const Status& status) {
 MemoryPlace Session::Parts::PlaceOf(const std::vector<GroupMember>& group,
                                     const Request& request) const {
   // Most groups do not begin in registered memory, and no list is made of them.
-  if (!context->registered().Find(group.front().output, 1).registered()) return {};
+  if (!PlaceOf(group.front().output, 1, request.on_device).registered()) return {};
   std::vector<PackedTensor> tensors;
   tensors.reserve(group.size());
   for (std::size_t i = 0; i < group.size(); ++i) {
@@ -105,7 +105,18 @@ MemoryPlace Session::Parts::PlaceOf(const std::vector<GroupMember>& group,
         static_cast<std::size_t>(request.group_counts[i]) * SizeOf(request.dtype);
     tensors.push_back({group[i].input, group[i].output, size_bytes, group[i].padding_bytes});
   }
-  return context->registered().Find(FindPacked(tensors), PackedSizeOf(tensors));
+  return PlaceOf(FindPacked(tensors), PackedSizeOf(tensors), request.on_device);
+}
+
+void Session::Parts::SetMemories(const std::vector<TensorView>& inputs,
+                                 const std::vector<TensorView>& outputs, Request& request) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    SetMemories(inputs[i], outputs[i], request);
+    if (inputs[i].device == inputs[0].device || !request.objection.empty()) continue;
+    request.objection = StrCat("member 0 is in ", MemoryName(inputs[0].device), ", but member ", i,
+                               " is in ", MemoryName(inputs[i].device));
+  }
+  request.on_device = inputs[0].device != nullptr;
 }
 
 Handle Session::GroupedAllreduceAsync(const std::string& name,
@@ -118,8 +129,12 @@ Handle Session::GroupedAllreduceAsync(const std::string& name,
   Result<std::vector<SameType>> split = SplitByType(name, inputs, outputs, options);
   if (!split.ok()) return Handle::Completed(split.status());
   std::vector<SameType>& types = split.value();
+  Request memories;
+  parts_->SetMemories(inputs, outputs, memories);
   for (std::size_t i = 0; i < types.size(); ++i) {
     Request& request = types[i].request;
+    request.on_device = memories.on_device;
+    request.objection = memories.objection;
     request.input_place = request.output_place = parts_->PlaceOf(types[i].members, request);
     if (types.size() == 1) break;
     request.name = MemberName(name, i);
@@ -127,13 +142,15 @@ Handle Session::GroupedAllreduceAsync(const std::string& name,
     request.group_size = static_cast<int>(types.size());
   }
   if (types.size() == 1) {
-    return parts_->engine.Enqueue(std::move(types[0].request), std::move(types[0].members));
+    return parts_->engine.Enqueue(std::move(types[0].request), std::move(types[0].members),
+                                  inputs[0].device);
   }
   std::vector<TensorEntry> entries;
   entries.reserve(types.size());
   for (SameType& type : types) {
     entries.push_back({.request = std::move(type.request),
                        .group = std::move(type.members),
+                       .device = inputs[0].device,
                        .handle = Handle(nullptr)});
   }
   return JoinHandles(parts_->engine.EnqueueAll(std::move(entries)));
@@ -152,9 +169,11 @@ std::vector<Handle> Session::Parts::SubmitGroup(const std::string& name, std::si
     request.group_size = static_cast<int>(members);
     const Status valid = Validate(request);
     if (!valid.ok()) return AllFailed(members, valid);
+    Device* const on_device = submission.value().input.device;
     entries.push_back({.request = std::move(request),
                        .input = std::move(submission.value().input),
                        .output = std::move(submission.value().output),
+                       .device = on_device,
                        .handle = Handle(nullptr)});
   }
   return engine.EnqueueAll(std::move(entries));

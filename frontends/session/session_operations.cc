@@ -31,6 +31,13 @@ Request ReductionRequest(OperationKind kind, const std::string& name, DataType d
   return request;
 }
 
+// In place of the output of what has a result of its own: nothing, on the input's device.
+TensorView ResultBeside(const TensorView& input) {
+  TensorView nothing;
+  nothing.device = input.device;
+  return nothing;
+}
+
 }  // namespace
 
 Result<ProcessSetPlace> Session::Parts::PlaceIn(int process_set, const std::string& name) const {
@@ -63,20 +70,21 @@ Handle Session::BroadcastAsync(const std::string& name, TensorView inout, int ro
 }
 
 Result<Session::Parts::Submission> Session::Parts::Allgather(const std::string& name,
-                                                             TensorView input,
-                                                             int process_set) const {
+                                                             TensorView input, int process_set) {
   RONDE_RETURN_IF_ERROR(CheckTensor(name, input));
   RONDE_RETURN_IF_ERROR(PlaceIn(process_set, name).status());
   if (input.shape.empty()) input.shape = {1};  // scalars become a vector over the ranks
   Request request =
       RequestFor(OperationKind::kAllgather, name, process_set, input.dtype, input.shape);
-  return Submission{std::move(request), std::move(input), TensorView()};
+  const TensorView nothing = ResultBeside(input);
+  SetMemories(input, nothing, request);
+  return Submission{std::move(request), std::move(input), nothing};
 }
 
 Result<Session::Parts::Submission> Session::Parts::AllgatherInto(const std::string& name,
                                                                  TensorView input,
                                                                  TensorView output,
-                                                                 int process_set) const {
+                                                                 int process_set) {
   RONDE_RETURN_IF_ERROR(CheckTypes(name, input, output, ReduceOp::kSum));
   RONDE_ASSIGN_OR_RETURN(const ProcessSetPlace place, PlaceIn(process_set, name));
   if (input.shape.empty()) input.shape = {1};
@@ -87,13 +95,18 @@ Result<Session::Parts::Submission> Session::Parts::AllgatherInto(const std::stri
   request.objection = ObjectionTo(input, output, gathered);
   const Request joined =
       RequestFor(OperationKind::kAllgather, name, process_set, input.dtype, gathered);
-  if (Validate(joined).ok()) SetPlaces(input, output, request);
+  if (Validate(joined).ok()) {
+    SetPlaces(input, output, request);
+  } else {
+    SetMemories(input, output, request);
+  }
   return Submission{std::move(request), std::move(input), std::move(output)};
 }
 
-Result<Session::Parts::Submission> Session::Parts::Reducescatter(
-    const std::string& name, TensorView input, TensorView output,
-    const AllreduceOptions& options) const {
+Result<Session::Parts::Submission> Session::Parts::Reducescatter(const std::string& name,
+                                                                 TensorView input,
+                                                                 TensorView output,
+                                                                 const AllreduceOptions& options) {
   RONDE_RETURN_IF_ERROR(CheckTypes(name, input, output, options.op));
   RONDE_ASSIGN_OR_RETURN(const ProcessSetPlace place, PlaceIn(options.process_set, name));
   Request request =
@@ -128,8 +141,9 @@ Handle Session::AlltoallAsync(const std::string& name, TensorView input,
       RequestFor(OperationKind::kAlltoall, name, process_set, input.dtype, input.shape);
   request.splits = splits;
   request.objection = ObjectionTo(input, input, input.shape);
-  parts_->SetPlaces(input, TensorView(), request);
-  return parts_->engine.Enqueue(std::move(request), std::move(input), TensorView());
+  const TensorView nothing = ResultBeside(input);
+  parts_->SetPlaces(input, nothing, request);
+  return parts_->engine.Enqueue(std::move(request), std::move(input), nothing);
 }
 
 Handle Session::BarrierAsync(const std::string& name, int process_set) {

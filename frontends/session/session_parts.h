@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "collectives/collective_context.h"
+#include "collectives/device/device_selector.h"
 #include "collectives/selector.h"
 #include "core/control/engine.h"
 #include "core/observation/metrics.h"
@@ -27,13 +28,14 @@ namespace ronde {
 /// (session_sets.cc). Declared in the order of construction: each borrows from those above it.
 struct Session::Parts {
   Parts(std::unique_ptr<Transport> transport_in, std::unique_ptr<CollectiveContext> context_in,
-        Selector selector, Config config_in, const ClockOffset& clock_offset,
-        std::unique_ptr<Autotuning> autotuning_in)
+        Selector selector, DeviceSelector device_selector, Config config_in,
+        const ClockOffset& clock_offset, std::unique_ptr<Autotuning> autotuning_in)
       : config(std::move(config_in)),
         transport(std::move(transport_in)),
         context(std::move(context_in)),
         executor(*context, std::move(selector),
-                 static_cast<std::size_t>(config.GetInteger(Setting::kFusionThresholdBytes))),
+                 static_cast<std::size_t>(config.GetInteger(Setting::kFusionThresholdBytes)),
+                 std::move(device_selector)),
         timeline({transport->rank(), transport->host_name(transport->rank()), clock_offset}),
         metrics(context->rank(), context->size(),
                 [this] { return executor.tunables().fusion_threshold_bytes; }),
@@ -50,23 +52,29 @@ struct Session::Parts {
     TensorView output;
   };
 
-  /// Where the buffers lie; an output of another shape than the request's must be countable.
-  void SetPlaces(const TensorView& input, const TensorView& output, Request& request) const {
-    // No size can be taken of what cannot be sent; the engine says why.
-    if (!request.objection.empty() || !Validate(request).ok()) return;
-    request.input_place = context->registered().Find(input.data, input.size_bytes());
-    request.output_place = context->registered().Find(output.data, output.size_bytes());
+  /// Whether the buffers are in device memory, an objection where they cannot be where they are,
+  /// and where they lie; an output of another shape than the request's must be countable.
+  void SetPlaces(const TensorView& input, const TensorView& output, Request& request);
+  /// The same without the places.
+  void SetMemories(const TensorView& input, const TensorView& output, Request& request);
+  /// The one device of this rank, which is `asked` if there has been none.
+  [[nodiscard]] const Device* OwnDevice(Device* asked);
+  /// A default place where these bytes are not in memory that peers reach.
+  [[nodiscard]] MemoryPlace PlaceOf(const void* data, std::size_t size_bytes,
+                                    bool on_device) const {
+    return on_device ? executor.FindOnDevice(data, size_bytes)
+                     : context->registered().Find(data, size_bytes);
   }
   /// This rank's place in a set; an error names the operation.
   [[nodiscard]] Result<ProcessSetPlace> PlaceIn(int process_set, const std::string& name) const;
   // Operations that may come alone or in groups.
   [[nodiscard]] Result<Submission> Allgather(const std::string& name, TensorView input,
-                                             int process_set) const;
+                                             int process_set);
   [[nodiscard]] Result<Submission> AllgatherInto(const std::string& name, TensorView input,
-                                                 TensorView output, int process_set) const;
+                                                 TensorView output, int process_set);
   [[nodiscard]] Result<Submission> Reducescatter(const std::string& name, TensorView input,
                                                  TensorView output,
-                                                 const AllreduceOptions& options) const;
+                                                 const AllreduceOptions& options);
   Handle Submit(Result<Submission> submission) {
     if (!submission.ok()) return Handle::Completed(submission.status());
     Submission& ready = submission.value();
@@ -79,6 +87,9 @@ struct Session::Parts {
   /// Of a group that lies as it would be packed.
   [[nodiscard]] MemoryPlace PlaceOf(const std::vector<GroupMember>& group,
                                     const Request& request) const;
+  /// SetMemories of a group, for all its members together.
+  void SetMemories(const std::vector<TensorView>& inputs, const std::vector<TensorView>& outputs,
+                   Request& request);
   [[nodiscard]] MetricsSnapshot ReadMetrics() const;
 
   const Config config;
@@ -97,6 +108,8 @@ struct Session::Parts {
   std::atomic<std::uint64_t> agreements{0};
   std::atomic<std::uint64_t> allocations{0};
   std::atomic<std::uint64_t> process_set_changes{0};
+  // Relaxed: only the value matters; whoever brings a device knows it.
+  std::atomic<Device*> device{nullptr};  // of this rank; set once
   int exceptions_at_creation = std::uncaught_exceptions();
 };
 

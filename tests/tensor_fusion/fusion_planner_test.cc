@@ -144,6 +144,15 @@ TEST(FusionPlanner, KeepsProcessSetsApart) {
   EXPECT_THAT(Plan(operations, 1024), ElementsAre(Batch{0, 2}, Batch{1, 3}));
 }
 
+TEST(FusionPlanner, KeepsHostAndDeviceMemoryApart) {
+  std::vector<ReadyOperation> operations(4, ReadyOperation());
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    operations[i] = Allreduce(16);
+    operations[i].response->request.on_device = i % 2 == 1;
+  }
+  EXPECT_THAT(Plan(operations, 1024), ElementsAre(Batch{0, 2}, Batch{1, 3}));
+}
+
 // What a rank in some of the sets plans is what a rank in all of them plans, less the rest.
 TEST(FusionPlanner, PlansTheSameWhateverElseARankSees) {
   std::mt19937 random(7);

@@ -56,6 +56,15 @@ class LaidOut : public testing::Test {
   std::vector<std::byte> buffer_ = std::vector<std::byte>(256);
 };
 
+TEST(Pack, BringsTogetherWhatFitsAndAtLeastOne) {
+  const std::vector<PackedTensor> tensors = {
+      {nullptr, nullptr, 60}, {nullptr, nullptr, 64}, {nullptr, nullptr, 4}};
+  EXPECT_EQ(FitTogether(tensors, 0), 1U);
+  EXPECT_EQ(FitTogether(tensors, 127), 1U);
+  EXPECT_EQ(FitTogether(tensors, 128), 2U);
+  EXPECT_EQ(FitTogether(tensors, 1000), 3U);
+}
+
 TEST_F(LaidOut, IsFoundWhereItLies) {
   EXPECT_EQ(FindPacked(Tensors()), buffer_.data());
   EXPECT_EQ(FindPacked({}), nullptr);
