@@ -1,14 +1,29 @@
 #include "frontends/resnet/batch_tensors.h"
 
 namespace ronde {
+namespace {
+
+torch::Tensor Borrow(void* data, at::IntArrayRef sizes, at::ScalarType type, at::Device place) {
+  return at::for_blob(data, sizes)
+      .options(at::dtype(type).device(place))
+      .target_device(place)  // or libtorch asks the driver whose memory it is
+      .make_tensor();
+}
+
+}  // namespace
 
 BatchTensors ToTensors(const Batch& batch, const DatasetTraits& traits) {
   // from_blob takes mutable memory; nothing writes to it.
   auto* pixels = const_cast<float*>(batch.pixels.data());
   auto* labels = const_cast<std::int64_t*>(batch.labels.data());
-  const torch::Tensor images = torch::from_blob(
-      pixels, {batch.count, traits.height, traits.width, traits.channels}, torch::kFloat32);
-  return {images.permute({0, 3, 1, 2}), torch::from_blob(labels, {batch.count}, torch::kInt64)};
+  return ToTensors(pixels, labels, batch.count, traits, at::kCPU);
+}
+
+BatchTensors ToTensors(float* pixels, std::int64_t* labels, std::int64_t count,
+                       const DatasetTraits& traits, at::Device place) {
+  const torch::Tensor images =
+      Borrow(pixels, {count, traits.height, traits.width, traits.channels}, at::kFloat, place);
+  return {images.permute({0, 3, 1, 2}), Borrow(labels, {count}, at::kLong, place)};
 }
 
 void AddBatch(MetricSums& sums, double mean_loss, const torch::Tensor& logits,

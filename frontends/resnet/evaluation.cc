@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "frontends/resnet/batch_feed.h"
 #include "frontends/resnet/batch_tensors.h"
 #include "frontends/resnet/data/sampler.h"
 #include "frontends/torch/error.h"
@@ -33,9 +34,11 @@ void ForEachBatchNorm(torch::nn::Module& model, std::optional<double> momentum, 
 }  // namespace
 
 Evaluation::Evaluation(Session& session, Replica& replica, const TrainOptions& options,
-                       const Dataset& training, const ImagesOf& calibration, bool weights_agree)
+                       const ComputePlace& place, const Dataset& training,
+                       const ImagesOf& calibration, bool weights_agree)
     : session_(session),
       replica_(replica),
+      place_(place),
       batch_size_(options.batch_size),
       all_workers_(options.workers),
       averaged_(session, replica.workers(),
@@ -53,9 +56,10 @@ void Evaluation::Recalibrate(const Dataset& training, std::vector<std::int64_t> 
   torch::nn::Module& model = *replica_.model();
   ForEachBatchNorm(model, std::nullopt, /*resets=*/true);
   model.train();
-  BatchLoader loader(training, std::move(images), batch_size_, std::nullopt);
-  while (const Batch* batch = loader.Next()) {
-    replica_.model()->forward(ToTensors(*batch, training.traits()).images);
+  BatchFeed feed(place_, training, std::move(images), batch_size_, std::nullopt);
+  while (const FedBatch* batch = feed.Next()) {
+    replica_.model()->forward(batch->tensors.images);
+    feed.Prefetch();
   }
   ForEachBatchNorm(model, kTrainingMomentum, /*resets=*/false);
 }
@@ -64,15 +68,16 @@ ValidationSums Evaluation::Run(const Dataset& validation) {
   const torch::NoGradGuard no_grad;
   const std::int64_t images = validation.size();
   ValidationSums sums(validation.traits().classes, (images + batch_size_ - 1) / batch_size_);
-  BatchLoader loader(validation,
-                     ValidationShard(images, session_.size(), session_.rank(), batch_size_),
-                     batch_size_, std::nullopt);
-  for (std::int64_t number = session_.rank(); const Batch* batch = loader.Next();
+  BatchFeed feed(place_, validation,
+                 ValidationShard(images, session_.size(), session_.rank(), batch_size_),
+                 batch_size_, std::nullopt);
+  for (std::int64_t number = session_.rank(); const FedBatch* batch = feed.Next();
        number += session_.size()) {
-    const BatchTensors tensors = ToTensors(*batch, validation.traits());
-    const torch::Tensor logits = replica_.model()->forward(tensors.images);
-    const double loss = torch::cross_entropy_loss(logits, tensors.labels).item<double>();
-    AddValidationBatch(sums, number, loss, logits, tensors.labels);
+    const auto& [pixels, labels] = batch->tensors;
+    const torch::Tensor logits = replica_.model()->forward(pixels);
+    const torch::Tensor loss = torch::cross_entropy_loss(logits, labels);
+    feed.Prefetch();
+    AddValidationBatch(sums, number, loss.item<double>(), logits.cpu(), labels.cpu());
   }
   Result<ValidationSums> all = SumOverRanks(session_, "evaluation/figures", sums);
   ThrowIfError(all.status());

@@ -4,6 +4,7 @@
 #include <functional>
 #include <vector>
 
+#include "frontends/resnet/compute_place.h"
 #include "frontends/resnet/data/dataset.h"
 #include "frontends/resnet/metrics.h"
 #include "frontends/resnet/replica.h"
@@ -21,7 +22,8 @@ class Evaluation {
   /// `calibration` is asked for images for --bn-at-evaluation recalibrate.
   /// Errors: Error.
   Evaluation(Session& session, Replica& replica, const TrainOptions& options,
-             const Dataset& training, const ImagesOf& calibration, bool weights_agree);
+             const ComputePlace& place, const Dataset& training, const ImagesOf& calibration,
+             bool weights_agree);
   ~Evaluation();
   Evaluation(const Evaluation&) = delete;
   Evaluation& operator=(const Evaluation&) = delete;
@@ -36,6 +38,7 @@ class Evaluation {
 
   Session& session_;
   Replica& replica_;
+  const ComputePlace& place_;
   std::int64_t batch_size_;
   int all_workers_;
   AveragedModel averaged_;

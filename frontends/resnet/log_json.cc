@@ -82,7 +82,9 @@ std::string ConfigJson(const TrainOptions& options, const RunFacts& facts) {
   json["grad_clip_norm"] = options.grad_clip_norm;
   json["seed"] = options.seed;
   json["threads"] = facts.threads;
-  json["device"] = "cpu";
+  json["device"] = options.device;
+  json["device_name"] = facts.device_name;
+  json["tf32"] = options.tf32 ? "on" : "off";
   json["precision"] = options.precision;
   json["compute"] = ComputeText(options);
   json["evaluate_every"] = options.evaluate_every;

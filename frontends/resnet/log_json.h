@@ -18,6 +18,7 @@ struct RunFacts {
   std::int64_t parameters = 0;
   std::int64_t training_images = 0;
   std::int64_t validation_images = 0;
+  std::string device_name = "cpu";  ///< of rank 0
 };
 
 /// "real", or "stand-in 12 ms": what computes in place of the model.

@@ -14,6 +14,7 @@
 #include "core/comm/topology.h"
 #include "frontends/resnet/agreed_error.h"
 #include "frontends/resnet/checkpoint/prepare.h"
+#include "frontends/resnet/compute_place.h"
 #include "frontends/resnet/keep_freed_memory.h"
 #include "frontends/resnet/option_rules.h"
 #include "frontends/resnet/options.h"
@@ -50,15 +51,23 @@ Status ToStatus(const std::exception& error) {
   return Status::Internal(text.substr(0, text.find('\n')));
 }
 
+Result<ComputePlace> OpenPlace(const Session& session, const TrainOptions& options) {
+  try {
+    return OpenComputePlace(options, session.local_rank(), session.local_size(), AvailableCores());
+  } catch (const std::exception& error) {  // libtorch's own complaint of the driver
+    return ToStatus(error);
+  }
+}
+
 // Gives the signal that has stopped the run, 0 for none.
 Result<int> Train(Session& session, const TrainOptions& options, const TrainingData& data,
-                  const CheckpointPlan& plan, RunOutput& output) {
+                  const CheckpointPlan& plan, const ComputePlace& place, RunOutput& output) {
   try {
     const int threads = ChooseThreads(options, session);
     at::set_num_threads(threads);
     at::set_num_interop_threads(1);
     const SteadyClock clock;
-    return Trainer(session, options, data, plan, output, clock, threads).Run();
+    return Trainer(session, options, data, plan, place, output, clock, threads).Run();
   } catch (const AgreedError&) {
     throw;
   } catch (const Error& error) {
@@ -92,8 +101,11 @@ Result<CheckpointPlan> Prepare(Session& session, const TrainOptions& options,
                             {TrajectoryOf(options, facts), options.workers, options.epochs});
 }
 
-void SayWarnings(const Session& session, const CheckpointPlan& plan) {
+void SayWarnings(const Session& session, const CheckpointPlan& plan, const ComputePlace& place) {
   if (session.rank() != 0) return;
+  if (!place.warning.empty()) {
+    std::fprintf(stderr, "%s: warning: %s\n", kProgramName, place.warning.c_str());
+  }
   for (const std::string& warning : plan.warnings) {
     std::fprintf(stderr, "%s: warning: a checkpoint cannot be used: %s\n", kProgramName,
                  warning.c_str());
@@ -110,12 +122,15 @@ int Run(TrainOptions options) {
   Result<TrainingData> data = fits.ok() ? LoadTrainingData(options) : fits;
   const Status prepared = session.AgreeOnStatus(output.ok() ? data.status() : output.status());
   if (!prepared.ok()) return EndAlike(session, prepared);
+  Result<ComputePlace> place = OpenPlace(session, options);
+  const Status opened = session.AgreeOnStatus(place.status());
+  if (!opened.ok()) return EndAlike(session, opened);
   Result<CheckpointPlan> plan = Prepare(session, options, data.value());
   if (!plan.ok()) return EndAlike(session, plan.status());
-  SayWarnings(session, plan.value());
+  SayWarnings(session, plan.value(), place.value());
   Result<int> trained = 0;
   try {
-    trained = Train(session, options, data.value(), plan.value(), output.value());
+    trained = Train(session, options, data.value(), plan.value(), place.value(), output.value());
   } catch (const AgreedError& error) {
     return EndAlike(session, {error.code(), error.what()});
   }

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "core/base/strcat.h"
+#include "core/device/device_list.h"
 #include "frontends/resnet/data/fashion_mnist.h"
 
 namespace ronde {
@@ -53,6 +54,8 @@ Status CheckOtherFlags(const TrainOptions& options, const WasGiven& was_given) {
        "remove it, or use --schedule step"},
       {cifar_style, "--width", StrCat("--model ", options.model),
        "remove it, or use --model resnet8 or resnet20"},
+      {options.device == "cuda", "--tf32", StrCat("--device ", options.device),
+       "remove it, or use --device cuda"},
       {options.momentum > 0, "--momentum-form", "--momentum 0",
        "remove it, or use a --momentum above 0"},
       {options.dataset != "synthetic", "--data-dir", StrCat("--dataset ", options.dataset),
@@ -72,6 +75,8 @@ Status CheckStandInFlags(TrainOptions& options, const WasGiven& was_given) {
         "--init-weights", "--plot", "--save", "--checkpoint-dir", "--resume"}) {
     meanings.push_back({false, flag, "--compute-time-ms, which trains no model", remedy});
   }
+  meanings.push_back({options.device == "cpu", "--device",
+                      "--compute-time-ms, whose gradients are on the CPU", "use --device cpu"});
   options.evaluate_every = 0;
   return CheckMeanings(meanings, was_given);
 }
@@ -139,9 +144,10 @@ Status CheckAndComplete(TrainOptions& options, const AlgorithmFlags& algorithm,
   RONDE_RETURN_IF_ERROR(CheckStandInFlags(options, was_given));
   RONDE_RETURN_IF_ERROR(CheckCheckpointFlags(options.checkpoint, was_given));
   RONDE_RETURN_IF_ERROR(CheckSwitchEpoch(options, algorithm));
-  if (options.device == "cuda") {
+  if (options.device == "cuda" && !BuiltWithCuda()) {
     return Status::Unavailable(
-        "--device cuda: this ronde-train trains on CPUs only; use --device cpu or auto");
+        "--device cuda: this build has no CUDA support; configure it with -DRONDE_CUDA=ON, or use "
+        "--device cpu");
   }
   if (options.local_batch_size == 0) options.local_batch_size = options.batch_size;
   RONDE_RETURN_IF_ERROR(CompleteDataDir(options));

@@ -110,9 +110,12 @@ void AddMachineAndOutputFlags(OptionFlags& flags, TrainOptions& options) {
   flags.Integer("--threads", options.threads,
                 {.lowest = 1, .highest = kMaxThreads, .shown_default = "cores / ranks of the host"},
                 "compute threads per rank");
-  flags.Choice("--device", options.device, {"auto", "cpu", "cuda"}, "where to compute");
+  flags.Choice("--device", options.device, {"cpu", "cuda"},
+               "where to compute; cuda: ranks of a host take its usable GPUs in turn");
   flags.Choice("--precision", options.precision, {"fp32", "bf16"},
                "of forward pass and loss in training; weights, averages and evaluation are fp32");
+  flags.OnOff("--tf32", options.tf32,
+              "with --device cuda: multiply fp32 values in TF32, of 10 bits behind the point");
   flags.Real("--compute-time-ms", options.compute_time_ms, {.lowest = 0},
              "for timing only: sleep so long in place of each batch's forward and backward pass; "
              "gradients come one by one, nothing is learnt; 0: compute");

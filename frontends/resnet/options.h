@@ -59,8 +59,9 @@ struct TrainOptions {
   std::uint64_t seed = 1;
 
   int threads = 0;  ///< 0: cores of the host / ranks on it
-  std::string device = "auto";
+  std::string device = "cpu";
   std::string precision = "fp32";
+  bool tf32 = false;           ///< of cuda: products of fp32 values in TF32
   double compute_time_ms = 0;  ///< above 0: a stand-in of this length computes
   std::string log_json;
   std::string plot;

@@ -12,13 +12,14 @@
 namespace ronde {
 namespace {
 
-ResNet MakeModel(const TrainOptions& options, const DatasetTraits& traits) {
+ResNet MakeModel(const TrainOptions& options, const DatasetTraits& traits, at::Device place) {
   const std::optional<ResNetOptions> shape =
       FindResNet(options.model, options.width, traits.channels, traits.classes);
   if (!shape) throw Error(Status::InvalidArgument(StrCat("--model: no '", options.model, "'")));
   torch::manual_seed(options.seed);
   ResNet model(*shape);
   UseChannelsLast(*model);
+  if (!place.is_cpu()) model->to(place);
   return model;
 }
 
@@ -61,8 +62,8 @@ MomentumAtAverage ToMomentum(const std::string& name) {
 }  // namespace
 
 Replica::Replica(Session& session, const TrainOptions& options, const DatasetTraits& traits,
-                 std::int64_t steps_before_switch)
-    : model_(MakeModel(options, traits)),
+                 std::int64_t steps_before_switch, at::Device place)
+    : model_(MakeModel(options, traits, place)),
       parameters_(std::make_unique<FlatParameters>(*model_, &session)),
       optimizer_(MakeOptimizer(options, *model_)) {
   LoadInitialWeights(session, *model_, options.init_weights);
@@ -78,9 +79,16 @@ Replica::Replica(Session& session, const TrainOptions& options, const DatasetTra
   algorithm.slow_lr = options.slow_lr;
   algorithm.max_gradient_norm = options.grad_clip_norm;
   algorithm.accumulation_steps = options.accumulation_steps;
-  algorithm_ =
-      FindAlgorithm(options.algorithm)
-          ->create({session, *model_, *optimizer_, *parameters_, workers_.get()}, algorithm);
+  TrainingContext context{session, *model_, *optimizer_, *parameters_, workers_.get()};
+  if (!place.is_cpu()) {
+    context.before_sending = [observers = observers_.get()] {
+      if (observers->before_sending) observers->before_sending();
+    };
+    context.after_part = [observers = observers_.get()](StepPart part) {
+      if (observers->after_part) observers->after_part(part);
+    };
+  }
+  algorithm_ = FindAlgorithm(options.algorithm)->create(context, algorithm);
 }
 
 void Replica::SetLearningRate(double learning_rate) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include <torch/torch.h>
@@ -21,10 +22,11 @@ namespace ronde {
 class Replica {
  public:
   /// Collective: all workers start from rank 0's weights. `steps_before_switch` is T in steps;
-  /// options.workers is a multiple of the number of ranks.
+  /// options.workers is a multiple of the number of ranks. The model lives on `place`; its initial
+  /// weights do not depend on where that is.
   /// Errors: Error.
   Replica(Session& session, const TrainOptions& options, const DatasetTraits& traits,
-          std::int64_t steps_before_switch);
+          std::int64_t steps_before_switch, at::Device place = at::kCPU);
 
   [[nodiscard]] ResNet& model() { return model_; }
   [[nodiscard]] torch::optim::SGD& optimizer() { return *optimizer_; }
@@ -36,7 +38,16 @@ class Replica {
   [[nodiscard]] const FlatParameters& parameters() const { return *parameters_; }
   void SetLearningRate(double learning_rate);
 
+  /// What the algorithm calls during steps (see TrainingContext); empty functions are left out. To
+  /// be set between steps.
+  struct Observers {
+    std::function<void()> before_sending;
+    std::function<void(StepPart)> after_part;
+  };
+  [[nodiscard]] Observers& observers() { return *observers_; }
+
  private:
+  std::unique_ptr<Observers> observers_ = std::make_unique<Observers>();
   ResNet model_;
   std::unique_ptr<FlatParameters> parameters_;
   std::unique_ptr<torch::optim::SGD> optimizer_;

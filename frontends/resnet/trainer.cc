@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -48,11 +49,13 @@ std::string Counted(std::int64_t count, const std::string& noun) {
 }  // namespace
 
 Trainer::Trainer(Session& session, const TrainOptions& options, const TrainingData& data,
-                 const CheckpointPlan& plan, RunOutput& output, const Clock& clock, int threads)
+                 const CheckpointPlan& plan, const ComputePlace& place, RunOutput& output,
+                 const Clock& clock, int threads)
     : session_(session),
       options_(options),
       data_(data),
       plan_(plan),
+      place_(place),
       output_(output),
       clock_(clock),
       threads_(threads),
@@ -61,7 +64,7 @@ Trainer::Trainer(Session& session, const TrainOptions& options, const TrainingDa
       schedule_(ToScheduleOptions(options)),
       progress_(ChooseProgress(options.progress, session.rank()), options.epochs, clock),
       replica_(session, options, data.training->traits(),
-               options.switch_epoch * minibatch_sampler_.steps()),
+               options.switch_epoch * minibatch_sampler_.steps(), place.device),
       safekeeper_(session, replica_, options.checkpoint, plan, options.local_steps) {
   if (!options.has_stand_in()) return;
   const std::chrono::duration<double, std::milli> duration(options.compute_time_ms);
@@ -80,8 +83,9 @@ std::int64_t Trainer::StepsBefore(int epoch) const {
 }
 
 RunFacts Trainer::Facts() const {
-  return {session_.size(), threads_, replica_.parameters().count(), data_.training->size(),
-          data_.validation->size()};
+  return {
+      session_.size(),          threads_,   replica_.parameters().count(), data_.training->size(),
+      data_.validation->size(), place_.name};
 }
 
 void Trainer::SayStart() {
@@ -91,6 +95,7 @@ void Trainer::SayStart() {
   progress_.Say(StrCat("ronde-train ", VersionString(), ": ", options_.algorithm, ", ",
                        Counted(options_.workers, "worker"), ranks, " with ",
                        Counted(threads_, "thread"), facts.ranks == 1 ? ", " : " each, ",
+                       place_.on_device() ? StrCat(place_.name, ", ") : "",
                        options_.deterministic ? "deterministic, " : "",
                        stand_in_ ? StrCat(ComputeText(options_), " in place of ") : "",
                        options_.model, " (", facts.parameters, " parameters), ", options_.dataset,
@@ -178,9 +183,10 @@ void Trainer::TrainLeft(EpochProgress& progress) {
   progress_.StartEpoch(epoch, progress.record.steps, images_per_step, progress.steps_done);
 
   TrafficMeter meter(session_, safekeeper_.vote());
-  const auto after_step = [&] {
+  const auto after_step = [&](const std::function<void()>& settle) {
     const bool is_last = progress.steps_done == progress.record.steps;
     if (safekeeper_.IsDue(first_step + progress.steps_done, is_last)) {
+      settle();
       meter.AddTo(progress.record);
       SaveRun(&progress);
       meter.Skip();
@@ -188,7 +194,7 @@ void Trainer::TrainLeft(EpochProgress& progress) {
     return safekeeper_.stop_signal() == 0;
   };
   const int workers_here = replica_.workers().count();
-  TrainEpoch({session_, replica_, *data_.training, schedule_, progress_, clock_,
+  TrainEpoch({session_, replica_, *data_.training, schedule_, progress_, clock_, place_,
               options_.accumulation_steps, /*in_bf16=*/options_.precision == "bf16",
               stand_in_ ? &*stand_in_ : nullptr, after_step},
              SamplerOf(epoch).Shard(epoch, replica_.first_worker(), workers_here), batch_size,
@@ -256,7 +262,7 @@ void Trainer::Evaluate(EpochRecord& record) {
   progress_.StartEvaluation();
   Stopwatch watch(clock_);
   {
-    Evaluation evaluation(session_, replica_, options_, *data_.training,
+    Evaluation evaluation(session_, replica_, options_, place_, *data_.training,
                           ImagesOfWorkers(record.epoch),
                           /*weights_agree=*/!IsLocal(record.epoch));
     const ValidationSums sums = evaluation.Run(*data_.validation);
@@ -270,7 +276,8 @@ void Trainer::Evaluate(EpochRecord& record) {
 
 void Trainer::Save() {
   const int epoch = options_.epochs;
-  const Evaluation evaluation(session_, replica_, options_, *data_.training, ImagesOfWorkers(epoch),
+  const Evaluation evaluation(session_, replica_, options_, place_, *data_.training,
+                              ImagesOfWorkers(epoch),
                               /*weights_agree=*/!IsLocal(epoch));
   if (session_.rank() != 0) return;
   const Status saved = SaveWeights(*replica_.model(), options_.save);

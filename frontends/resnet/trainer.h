@@ -7,6 +7,7 @@
 #include "core/base/clock.h"
 #include "frontends/resnet/checkpoint/prepare.h"
 #include "frontends/resnet/checkpoint/safekeeper.h"
+#include "frontends/resnet/compute_place.h"
 #include "frontends/resnet/compute_stand_in.h"
 #include "frontends/resnet/data/sampler.h"
 #include "frontends/resnet/epoch_record.h"
@@ -28,7 +29,8 @@ class Trainer {
  public:
   /// Collective. All references must outlive this. `plan`: where to start from. Errors: Error.
   Trainer(Session& session, const TrainOptions& options, const TrainingData& data,
-          const CheckpointPlan& plan, RunOutput& output, const Clock& clock, int threads);
+          const CheckpointPlan& plan, const ComputePlace& place, RunOutput& output,
+          const Clock& clock, int threads);
 
   /// Collective. Returns 0, or the signal that has stopped the run early, the same on all ranks.
   /// Errors: Error.
@@ -57,6 +59,7 @@ class Trainer {
   const TrainOptions& options_;
   const TrainingData& data_;
   const CheckpointPlan& plan_;
+  const ComputePlace& place_;
   RunOutput& output_;
   const Clock& clock_;
   int threads_;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/base/clock.h"
+#include "frontends/resnet/compute_place.h"
 #include "frontends/resnet/compute_stand_in.h"
 #include "frontends/resnet/data/batch_loader.h"
 #include "frontends/resnet/epoch_record.h"
@@ -23,12 +24,13 @@ struct EpochContext {
   const LearningRateSchedule& schedule;
   Progress& progress;
   const Clock& clock;
+  const ComputePlace& place;
   int accumulation_steps = 1;          ///< batches per worker and step
   bool in_bf16 = false;                ///< forward pass and loss
   ComputeStandIn* stand_in = nullptr;  ///< computes in place of the model, if any
-  /// Called after each step with the epoch's progress up to date; what it does counts in no figure.
-  /// Says whether to go on.
-  std::function<bool()> after_step;
+  /// Called after each step; what it does counts in no figure. Says whether to go on. The epoch's
+  /// progress is up to date, on a device after a call of `settle`, which waits for it.
+  std::function<bool(const std::function<void()>& settle)> after_step;
 };
 
 /// The figures of an epoch's steps on this rank.
@@ -52,7 +54,9 @@ struct EpochProgress {
 /// interleaved as TrainingSampler::Shard does, in `batch_size` pieces; `first_step` is the number
 /// of steps before the epoch. Fills in the record's learning rate and adds to its seconds and
 /// synchronisations, and to the figures.
-/// Errors: Error; a loss that is not finite is kAborted and names rank, step, worker and tensor.
+/// Errors: Error; a loss that is not finite is kAborted and names rank, step, worker and tensor. It
+/// is found before anything of its step is sent to other ranks or changes the weights, on a device
+/// too, where the host learns of it while the backward pass goes on.
 void TrainEpoch(const EpochContext& context, const std::vector<std::int64_t>& images,
                 std::int64_t batch_size, const AugmentationSeed& augmentation,
                 std::int64_t first_step, EpochProgress& progress);

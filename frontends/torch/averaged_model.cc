@@ -15,10 +15,10 @@ Handle SubmitAverage(Session& session, const std::string& name, const at::Tensor
   return session.AllreduceAsync(name, view, view);
 }
 
-void WaitAll(const std::vector<Handle>& handles) {
+void WaitAll(const std::vector<Handle>& handles, at::Device place) {
   Status first_failure;
   for (const Handle& handle : handles) {
-    const Status status = handle.Wait();
+    const Status status = Await(handle, place);
     if (!status.ok() && first_failure.ok()) first_failure = status;
   }
   ThrowIfError(first_failure);
@@ -46,6 +46,7 @@ void AveragedModel::Average(Session& session, const LocalWorkers& workers,
         "AveragedModel: BnAtEvaluation::kRecalibrate needs a recalibrate callback"));
   }
   const torch::NoGradGuard no_grad;
+  const at::Device place = scratch_.weights().device();
   std::vector<Handle> handles;
   if (options.average_weights) {
     TreeSum sum;
@@ -53,12 +54,12 @@ void AveragedModel::Average(Session& session, const LocalWorkers& workers,
     handles.push_back(SubmitAverage(session, options.name + "/weights", scratch_.weights()));
   }
   if (options.bn == BnAtEvaluation::kRecalibrate) {
-    WaitAll(std::exchange(handles, {}));
+    WaitAll(std::exchange(handles, {}), place);
     Recalibrate(workers.count(), options);
   }
   if (scratch_.statistics().defined())
     handles.push_back(SubmitStatistics(session, workers, options));
-  WaitAll(handles);
+  WaitAll(handles, place);
 }
 
 void AveragedModel::Recalibrate(int workers, const AveragedModelOptions& options) {

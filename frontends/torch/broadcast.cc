@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/strcat.h"
+#include "frontends/torch/device/torch_device.h"
 #include "frontends/torch/error.h"
 
 namespace ronde {
@@ -16,7 +17,11 @@ namespace {
 // A broadcast moves bytes, so that it serves every dtype, also those without arithmetic here.
 TensorView ViewForBroadcast(const at::Tensor& tensor, const std::string& name) {
   if (ToDataType(tensor.scalar_type())) return ToTensorView(tensor, name);
-  return {tensor.data_ptr(), DataType::kUInt8, {static_cast<std::int64_t>(tensor.nbytes())}};
+  TensorView view(tensor.data_ptr(), DataType::kUInt8,
+                  {static_cast<std::int64_t>(tensor.nbytes())});
+  if (tensor.device().is_cuda()) view.device = &DeviceOf(tensor.device()).device();
+  SetReady({&view, 1}, tensor.device());
+  return view;
 }
 
 struct PendingBroadcast {
@@ -39,7 +44,7 @@ PendingBroadcast Submit(Session& session, const std::string& name, const at::Ten
 void FinishAll(std::vector<PendingBroadcast>& pending) {
   Status first_failure;
   for (PendingBroadcast& broadcast : pending) {
-    const Status status = broadcast.handle.Wait();
+    const Status status = Await(broadcast.handle, broadcast.target.device());
     if (!status.ok() && first_failure.ok()) first_failure = status;
     if (status.ok() && !broadcast.staging.is_same(broadcast.target)) {
       broadcast.target.copy_(broadcast.staging);

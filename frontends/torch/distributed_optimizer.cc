@@ -14,11 +14,11 @@
 #include "frontends/torch/flat_gradients.h"
 #include "frontends/torch/gradient_buckets.h"
 #include "frontends/torch/gradient_hook.h"
+#include "frontends/torch/missing_gradients.h"
+#include "frontends/torch/tensor_bridge.h"
 
 namespace ronde {
 namespace {
-
-constexpr std::size_t kNamedInErrors = 4;
 
 struct Parameter {
   std::string name;
@@ -44,24 +44,8 @@ struct Bucket {
 struct Flight {
   Handle handle;
   std::vector<std::size_t> members;
+  at::Device place;
 };
-
-// What became of the gradients that did not arrive, in one line.
-Status DescribeFailure(const Status& first, const std::vector<const Parameter*>& failed,
-                       std::int64_t step) {
-  if (first.code() != StatusCode::kShutdown) return first;
-  std::string names;
-  for (std::size_t i = 0; i < failed.size() && i < kNamedInErrors; ++i) {
-    names += StrCat(i == 0 ? "'" : ", '", failed[i]->name, "'");
-  }
-  if (failed.size() > kNamedInErrors) {
-    names += StrCat(" and ", failed.size() - kNamedInErrors, " more");
-  }
-  return Status::Shutdown(StrCat("optimizer step ", step, ": ", first.message(), "; ",
-                                 failed.size(), failed.size() == 1 ? " gradient" : " gradients",
-                                 " waited: ", names,
-                                 "; give all ranks the same number of steps (equal batches)"));
-}
 
 }  // namespace
 
@@ -77,8 +61,8 @@ struct DistributedOptimizer::Impl {
   void SubmitBucket(Bucket& bucket);
   void SubmitTogether(const std::string& operation, const std::vector<std::size_t>& members);
   void SubmitAlone(std::size_t index);
-  at::Tensor& PrepareGradient(std::size_t index);
-  TensorView ViewOf(std::size_t index);
+  void MakeDense(const Parameter& parameter) const;
+  std::vector<TensorView> ViewsOf(const std::vector<std::size_t>& members);
   void Track(Handle handle, const std::vector<std::size_t>& members);
   void AwaitAll();
   void AverageOverPasses();
@@ -168,28 +152,35 @@ void DistributedOptimizer::Impl::OnAccumulated(std::size_t index) {
   if (++bucket.arrived == bucket.expected) SubmitBucket(bucket);
 }
 
-at::Tensor& DistributedOptimizer::Impl::PrepareGradient(std::size_t index) {
-  const Parameter& parameter = parameters[index];
+void DistributedOptimizer::Impl::MakeDense(const Parameter& parameter) const {
   at::Tensor& gradient = parameter.tensor.mutable_grad();
-  if (gradient.defined() && gradient.layout() != at::kStrided) {
-    if (!options.sparse_as_dense) {
-      throw Error(Status::InvalidArgument(
-          StrCat(parameter.description,
-                 " is sparse, and only dense gradients are averaged; set "
-                 "sparse_as_dense, or make the embedding with sparse(false)")));
-    }
-    const torch::NoGradGuard no_grad;
-    gradient = ZeroGradient(parameter.tensor).copy_(gradient.to_dense());
+  if (!gradient.defined() || gradient.layout() == at::kStrided) return;
+  if (!options.sparse_as_dense) {
+    throw Error(Status::InvalidArgument(
+        StrCat(parameter.description,
+               " is sparse, and only dense gradients are averaged; set "
+               "sparse_as_dense, or make the embedding with sparse(false)")));
   }
-  if (flat != nullptr && flat->Attach(index)) return gradient;
-  if (!gradient.defined()) gradient = ZeroGradient(parameter.tensor);
-  return gradient;
+  const torch::NoGradGuard no_grad;
+  gradient = ZeroGradient(parameter.tensor).copy_(gradient.to_dense());
 }
 
-TensorView DistributedOptimizer::Impl::ViewOf(std::size_t index) {
-  TensorView view = ToTensorView(PrepareGradient(index), parameters[index].description);
-  if (flat != nullptr) view.padding_bytes = flat->PaddingBytes(index);
-  return view;
+// Of one step's gradients the first that are sent go through here first.
+std::vector<TensorView> DistributedOptimizer::Impl::ViewsOf(
+    const std::vector<std::size_t>& members) {
+  if (flights.empty() && options.before_sending) options.before_sending();
+  for (const std::size_t index : members) MakeDense(parameters[index]);
+  if (flat != nullptr) static_cast<void>(flat->Attach(members));
+  std::vector<TensorView> views;
+  views.reserve(members.size());
+  for (const std::size_t index : members) {
+    at::Tensor& gradient = parameters[index].tensor.mutable_grad();
+    if (!gradient.defined()) gradient = ZeroGradient(parameters[index].tensor);
+    views.push_back(LendMemory(gradient, parameters[index].description));
+    if (flat != nullptr) views.back().padding_bytes = flat->PaddingBytes(index);
+  }
+  SetReady(views, parameters[members.front()].tensor.device());
+  return views;
 }
 
 // Whatever becomes of parameters and hooks, the memory stays until the engine is done with it.
@@ -201,11 +192,11 @@ void DistributedOptimizer::Impl::Track(Handle handle, const std::vector<std::siz
     gradients.push_back(parameters[index].tensor.grad());
   }
   handle.OnComplete([kept = std::move(gradients)](const Status&) {});
-  flights.push_back({std::move(handle), members});
+  flights.push_back({std::move(handle), members, parameters[members.front()].tensor.device()});
 }
 
 void DistributedOptimizer::Impl::SubmitAlone(std::size_t index) {
-  const TensorView view = ViewOf(index);
+  const TensorView view = ViewsOf({index}).front();
   Track(session.AllreduceAsync(parameters[index].operation, view, view,
                                {.op = options.op, .postscale = ShareOfPass()}),
         {index});
@@ -213,9 +204,7 @@ void DistributedOptimizer::Impl::SubmitAlone(std::size_t index) {
 
 void DistributedOptimizer::Impl::SubmitTogether(const std::string& operation,
                                                 const std::vector<std::size_t>& members) {
-  std::vector<TensorView> views;
-  views.reserve(members.size());
-  for (const std::size_t index : members) views.push_back(ViewOf(index));
+  const std::vector<TensorView> views = ViewsOf(members);
   Track(session.GroupedAllreduceAsync(operation, views, views,
                                       {.op = options.op, .postscale = ShareOfPass()}),
         members);
@@ -224,20 +213,21 @@ void DistributedOptimizer::Impl::SubmitTogether(const std::string& operation,
 void DistributedOptimizer::Impl::SubmitBucket(Bucket& bucket) {
   std::vector<std::size_t> members;
   members.reserve(bucket.members.size());
-  bool one_type = true;
+  bool one_kind = true;
   for (const std::size_t index : bucket.members) {
     const Parameter& parameter = parameters[index];
     // Frozen since the hooks were armed, on all ranks alike.
     if (!parameter.expected || !parameter.tensor.requires_grad()) continue;
     members.push_back(index);
-    one_type = one_type &&
-               parameter.tensor.scalar_type() == parameters[members.front()].tensor.scalar_type();
+    const at::Tensor& first = parameters[members.front()].tensor;
+    one_kind = one_kind && parameter.tensor.scalar_type() == first.scalar_type() &&
+               parameter.tensor.device() == first.device();
   }
   if (members.empty()) return;
-  if (one_type && options.bucket_size_bytes > 0) {
+  if (one_kind && options.bucket_size_bytes > 0) {
     SubmitTogether(bucket.operation, members);
   } else {
-    // Part of the module was moved to another type, or each travels by its own name.
+    // Part of the module was moved to another type or device, or each travels by its own name.
     for (const std::size_t index : members) SubmitAlone(index);
   }
   bucket.submitted = true;  // not where a gradient was refused: the step must not go on without
@@ -248,9 +238,11 @@ void DistributedOptimizer::Impl::AwaitAll() {
   std::set<std::size_t> failed;  // in the order of registration
   // They complete in about the order of submission: to wait for the last first is one wake-up,
   // where each of them would take the core from an engine that is in the middle of the next.
-  if (!flights.empty()) static_cast<void>(flights.back().handle.Wait());
+  if (!flights.empty()) {
+    static_cast<void>(Await(flights.back().handle, flights.back().place));
+  }
   for (const Flight& flight : flights) {
-    const Status status = flight.handle.Wait();
+    const Status status = Await(flight.handle, flight.place);
     if (status.ok()) continue;
     if (first_failure.ok()) first_failure = status;
     failed.insert(flight.members.begin(), flight.members.end());
@@ -262,9 +254,9 @@ void DistributedOptimizer::Impl::AwaitAll() {
     bucket.submitted = false;
   }
   ForgetPasses();
-  std::vector<const Parameter*> waited;
-  for (const std::size_t index : failed) waited.push_back(&parameters[index]);
-  ThrowIfError(DescribeFailure(first_failure, waited, steps + 1));
+  std::vector<std::string> waited;
+  for (const std::size_t index : failed) waited.push_back(parameters[index].name);
+  ThrowIfError(DescribeMissingGradients(first_failure, waited, steps + 1));
 }
 
 // What the engine's postscale does where gradients travel.
@@ -309,10 +301,10 @@ DistributedOptimizer::DistributedOptimizer(Session& session, torch::optim::Optim
                                            const NamedTensors& parameters,
                                            DistributedOptimizerOptions options)
     : impl_(std::make_unique<Impl>(session, optimizer, std::move(options))) {
-  if (impl_->options.backward_passes_per_step < 1) {
+  const int passes = impl_->options.backward_passes_per_step;
+  if (passes < 1) {
     throw Error(Status::InvalidArgument(
-        StrCat("DistributedOptimizer: backward_passes_per_step must be at least 1, got ",
-               impl_->options.backward_passes_per_step)));
+        StrCat("DistributedOptimizer: backward_passes_per_step must be at least 1, got ", passes)));
   }
   impl_->AddParameters(parameters);
 }

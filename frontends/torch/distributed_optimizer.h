@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -34,6 +35,9 @@ struct DistributedOptimizerOptions {
   /// its last gradient is there: negotiating every small one costs more time than it hides. 0: each
   /// by its own name. Must be the same on all ranks.
   std::size_t bucket_size_bytes = std::size_t{256} << 10;
+  /// Called before the first gradients of a step are submitted, on the thread that does so (a
+  /// hook's, within the backward pass). What it throws ends that call, and nothing has been sent.
+  std::function<void()> before_sending;
 };
 
 /// Averages gradients over all ranks during the backward pass, then steps any torch optimizer.
@@ -66,7 +70,9 @@ class DistributedOptimizer {
   DistributedOptimizer(const DistributedOptimizer&) = delete;
   DistributedOptimizer& operator=(const DistributedOptimizer&) = delete;
 
-  /// Submits what no hook has submitted and waits until every gradient is the average over ranks.
+  /// Submits what no hook has submitted and waits until every gradient is the average over ranks;
+  /// for CUDA tensors it is the current stream that waits, and this thread only until the averages
+  /// have been issued.
   /// A second call before the next backward pass does nothing, so gradients may be clipped between
   /// Synchronize() and Step(). While synchronising is off it only averages over passes, if asked.
   void Synchronize();

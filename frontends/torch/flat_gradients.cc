@@ -4,14 +4,16 @@
 #include <cstdint>
 #include <utility>
 
+#include <ATen/ops/_foreach_copy.h>
+
 #include "frontends/torch/registered_tensor.h"
 
 namespace ronde {
 namespace {
 
 bool TakesView(const at::Tensor& parameter) {
-  return parameter.requires_grad() && parameter.device().is_cpu() &&
-         parameter.layout() == at::kStrided;
+  return parameter.requires_grad() && parameter.layout() == at::kStrided &&
+         (parameter.device().is_cpu() || parameter.device().is_cuda());
 }
 
 // Autograd's rule: the parameter's own strides, or rows where those have gaps.
@@ -25,29 +27,32 @@ std::vector<std::int64_t> GradientStrides(const at::Tensor& parameter) {
 FlatGradients::FlatGradients(std::vector<at::Tensor> parameters, Session* session)
     : parameters_(std::move(parameters)), views_(parameters_.size()) {
   const torch::NoGradGuard no_grad;
-  std::vector<at::ScalarType> dtypes;
+  std::vector<Kind> kinds;
   for (auto parameter = parameters_.rbegin(); parameter != parameters_.rend(); ++parameter) {
     if (!TakesView(*parameter)) continue;
-    if (std::find(dtypes.begin(), dtypes.end(), parameter->scalar_type()) != dtypes.end()) continue;
-    dtypes.push_back(parameter->scalar_type());
+    const Kind kind(parameter->scalar_type(), parameter->device());
+    if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) kinds.push_back(kind);
   }
-  for (const at::ScalarType dtype : dtypes) Allocate(dtype, session);
+  for (const Kind& kind : kinds) Allocate(kind, session);
 }
 
-void FlatGradients::Allocate(at::ScalarType dtype, Session* session) {
+void FlatGradients::Allocate(const Kind& kind, Session* session) {
+  const auto& [dtype, place] = kind;
   const auto step = static_cast<std::int64_t>(kAlignmentBytes / c10::elementSize(dtype));
   std::vector<std::pair<std::size_t, std::int64_t>> places;  // parameter, offset in elements
   std::int64_t count = 0;
   for (std::size_t i = parameters_.size(); i-- > 0;) {
     const at::Tensor& parameter = parameters_[i];
-    if (!TakesView(parameter) || parameter.scalar_type() != dtype) continue;
+    if (!TakesView(parameter) || Kind(parameter.scalar_type(), parameter.device()) != kind) {
+      continue;
+    }
     places.emplace_back(i, count);
     count += (parameter.numel() + step - 1) / step * step;
   }
   // The CPU allocator's blocks start at multiples of 64 bytes, registered memory at pages.
-  const at::Tensor& buffer =
-      buffers_.emplace_back(session != nullptr ? RegisteredTensor(*session, count, dtype)
-                                               : at::zeros({count}, at::dtype(dtype)));
+  const at::Tensor& buffer = buffers_.emplace_back(
+      session != nullptr ? RegisteredTensor(*session, count, dtype, place)
+                         : at::zeros({count}, at::dtype(dtype).device(place)));
   for (const auto& [index, offset] : places) {
     const at::Tensor& parameter = parameters_[index];
     // variable_data(): a version counter of its own, so that views do not look like each other's
@@ -57,23 +62,33 @@ void FlatGradients::Allocate(at::ScalarType dtype, Session* session) {
   }
 }
 
-bool FlatGradients::Attach(std::size_t index) {
-  const at::Tensor& view = views_[index];
-  const at::Tensor& parameter = parameters_[index];
-  if (!view.defined()) return false;
-  at::Tensor& gradient = parameter.mutable_grad();
-  if (gradient.is_same(view)) return true;
-  if (parameter.scalar_type() != view.scalar_type() || parameter.sizes() != view.sizes()) {
-    return false;
-  }
+bool FlatGradients::Attach(std::size_t index) { return Attach({&index, 1}); }
+
+bool FlatGradients::Attach(std::span<const std::size_t> indices) {
   const torch::NoGradGuard no_grad;
-  if (gradient.defined()) {
-    view.copy_(gradient);
-  } else {
-    view.zero_();
+  bool all = true;
+  std::vector<at::Tensor> targets;
+  std::vector<at::Tensor> sources;
+  for (const std::size_t index : indices) {
+    const at::Tensor& view = views_[index];
+    const at::Tensor& parameter = parameters_[index];
+    if (!view.defined() || parameter.scalar_type() != view.scalar_type() ||
+        parameter.sizes() != view.sizes() || parameter.device() != view.device()) {
+      all = false;
+      continue;
+    }
+    at::Tensor& gradient = parameter.mutable_grad();
+    if (gradient.is_same(view)) continue;
+    if (gradient.defined()) {
+      targets.push_back(view);
+      sources.push_back(std::move(gradient));
+    } else {
+      view.zero_();
+    }
+    gradient = view;
   }
-  gradient = view;
-  return true;
+  if (!targets.empty()) at::_foreach_copy_(targets, sources);
+  return all;
 }
 
 std::size_t FlatGradients::PaddingBytes(std::size_t index) const {

@@ -12,9 +12,15 @@ namespace ronde {
 namespace {
 
 void Check(const at::Tensor& tensor, std::size_t index, const at::Tensor& first) {
-  if (!tensor.defined() || !tensor.device().is_cpu() || tensor.layout() != at::kStrided) {
+  if (!tensor.defined() || tensor.layout() != at::kStrided ||
+      !(tensor.device().is_cpu() || tensor.device().is_cuda())) {
     throw Error(Status::InvalidArgument(
-        StrCat("FlatParameters: tensor ", index, " is not a strided CPU tensor")));
+        StrCat("FlatParameters: tensor ", index, " is not a strided CPU or CUDA tensor")));
+  }
+  if (tensor.device() != first.device()) {
+    throw Error(Status::InvalidArgument(StrCat("FlatParameters: tensor ", index, " is on ",
+                                               tensor.device().str(), ", the first on ",
+                                               first.device().str(), "; use one per device")));
   }
   if (tensor.scalar_type() != first.scalar_type()) {
     throw Error(Status::InvalidArgument(
@@ -42,9 +48,10 @@ FlatParameters::FlatParameters(std::vector<at::Tensor> tensors, Session* session
     offsets_.push_back(count);
     count += tensors_[i].numel();
   }
-  const at::ScalarType dtype = tensors_.front().scalar_type();
-  flat_ = session != nullptr ? RegisteredTensor(*session, count, dtype)
-                             : at::empty({count}, at::dtype(dtype));
+  const at::Tensor& first = tensors_.front();
+  const at::ScalarType dtype = first.scalar_type();
+  flat_ = session != nullptr ? RegisteredTensor(*session, count, dtype, first.device())
+                             : at::empty({count}, at::dtype(dtype).device(first.device()));
   for (std::size_t i = 0; i < tensors_.size(); ++i) Attach(i);
 }
 
@@ -53,7 +60,7 @@ FlatParameters::FlatParameters(const torch::nn::Module& module, Session* session
 
 bool FlatParameters::IsAttached(std::size_t index) const {
   const at::Tensor& tensor = tensors_[index];
-  return tensor.storage().is_alias_of(flat_.storage()) && tensor.device().is_cpu() &&
+  return tensor.storage().is_alias_of(flat_.storage()) && tensor.device() == flat_.device() &&
          tensor.scalar_type() == flat_.scalar_type() &&
          tensor.storage_offset() == offsets_[index] && tensor.is_non_overlapping_and_dense();
 }
@@ -75,11 +82,11 @@ void FlatParameters::Attach(std::size_t index) {
 
 FlatParameters::Binding FlatParameters::MakeBinding(const at::Tensor& flat) const {
   if (flat.dim() != 1 || flat.numel() != count() || !flat.is_contiguous() ||
-      flat.scalar_type() != flat_.scalar_type()) {
-    throw Error(Status::InvalidArgument(
-        StrCat("FlatParameters: expected a contiguous 1-D buffer of ", count(), " elements of ",
-               at::toString(flat_.scalar_type()), ", got ", flat.numel(), " of ",
-               at::toString(flat.scalar_type()))));
+      flat.scalar_type() != flat_.scalar_type() || flat.device() != flat_.device()) {
+    throw Error(Status::InvalidArgument(StrCat(
+        "FlatParameters: expected a contiguous 1-D buffer of ", count(), " elements of ",
+        at::toString(flat_.scalar_type()), " on ", flat_.device().str(), ", got ", flat.numel(),
+        " of ", at::toString(flat.scalar_type()), " on ", flat.device().str())));
   }
   Binding binding{flat, {}};
   binding.views.reserve(tensors_.size());

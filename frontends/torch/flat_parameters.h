@@ -9,16 +9,16 @@
 
 namespace ronde {
 
-/// Makes CPU tensors of one dtype views of one flat buffer, so that a model average is one
-/// operation without copies. Shapes, strides, gradients and the identity of the tensors (hence the
-/// optimizer's state and the gradient hooks) stay as they are.
+/// Makes tensors of one dtype on one device views of one flat buffer, so that a model average is
+/// one operation without copies. Shapes, strides, gradients and the identity of the tensors (hence
+/// the optimizer's state and the gradient hooks) stay as they are.
 ///
 /// Order in the buffer is that of the constructor's argument, without padding. The tensors keep the
 /// buffer alive after this object is gone. Thread rule: one thread at a time.
 class FlatParameters {
  public:
   /// Errors: Error with kInvalidArgument when there is no tensor, when dtypes differ, or for a
-  /// tensor that is not a strided CPU tensor.
+  /// tensor that is not strided or neither on the CPU nor on the CUDA device of the first.
   /// With a session the buffer is a RegisteredTensor, and the call is collective.
   explicit FlatParameters(std::vector<at::Tensor> tensors, Session* session = nullptr);
   /// All parameters of `module`, in order of registration.

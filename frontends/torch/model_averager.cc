@@ -87,8 +87,9 @@ bool ModelAverager::Step(std::int64_t step) {
   Handle momentum = Handle::Completed(Status::Ok());
   if (options_.momentum == MomentumAtAverage::kAverage) momentum = SubmitMomentum(step);
   if (options_.momentum == MomentumAtAverage::kReset) ResetMomentum();
-  const Status weights_status = weights.Wait();
-  const Status momentum_status = momentum.Wait();
+  const at::Device place = parameters_.flat().device();
+  const Status weights_status = Await(weights, place);
+  const Status momentum_status = Await(momentum, place);
   ThrowIfError(weights_status);
   ThrowIfError(momentum_status);
   return true;

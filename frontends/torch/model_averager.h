@@ -44,7 +44,8 @@ class ModelAverager {
   ModelAverager(Session& session, const torch::nn::Module& module, AverageSchedule schedule,
                 ModelAveragerOptions options = {});
 
-  /// To be called on all ranks with the same `step`, counted from 1. Blocks until averaged; returns
+  /// To be called on all ranks with the same `step`, counted from 1. Blocks until averaged, or, of
+  /// CUDA tensors, until the average has been issued before the current stream's next work; returns
   /// whether it was due. Errors: Error with kMismatch where ranks disagree on schedule or step.
   bool Step(std::int64_t step);
 

@@ -1,6 +1,7 @@
 #include "frontends/torch/slowmo.h"
 
 #include "core/base/strcat.h"
+#include "frontends/torch/device/torch_device.h"
 #include "frontends/torch/error.h"
 
 namespace ronde {
@@ -41,6 +42,14 @@ void SlowMo::Step(double gamma) {
   const torch::NoGradGuard no_grad;
   parameters_.Reattach();
   const at::Tensor& weights = parameters_.flat();
+  if (weights.device().is_cuda() && weights.scalar_type() == at::kFloat) {
+    TorchDevice& device = DeviceOf(weights.device());
+    ThrowIfError(device.kernels().StepSlowMo(
+        device.CurrentStream(),
+        {slow_.data_ptr<float>(), anchor_.data_ptr<float>(), weights.data_ptr<float>(),
+         weights.numel(), options_.slow_momentum, options_.slow_lr, gamma}));
+    return;
+  }
   slow_.mul_(options_.slow_momentum).add_((anchor_ - weights).div_(gamma));
   anchor_.sub_(slow_, options_.slow_lr * gamma);
   weights.copy_(anchor_);

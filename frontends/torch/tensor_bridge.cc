@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/base/strcat.h"
+#include "frontends/torch/device/torch_device.h"
 #include "frontends/torch/error.h"
 
 namespace ronde {
@@ -74,10 +75,11 @@ std::optional<DataType> ToDataType(at::ScalarType type) {
   }
 }
 
-TensorView ToTensorView(const at::Tensor& tensor, std::string_view name) {
+TensorView LendMemory(const at::Tensor& tensor, std::string_view name) {
   if (!tensor.defined()) Reject(name, "is undefined");
-  if (!tensor.device().is_cpu()) {
-    Reject(name, StrCat("is on ", tensor.device().str(), "; only CPU tensors can be communicated"));
+  if (!tensor.device().is_cpu() && !tensor.device().is_cuda()) {
+    Reject(name, StrCat("is on ", tensor.device().str(),
+                        "; only CPU and CUDA tensors can be communicated"));
   }
   if (tensor.layout() != at::kStrided) Reject(name, "is not a strided (dense) tensor");
   if (!tensor.is_non_overlapping_and_dense()) {
@@ -90,7 +92,25 @@ TensorView ToTensorView(const at::Tensor& tensor, std::string_view name) {
     Reject(name, StrCat("has dtype ", at::toString(tensor.scalar_type()),
                         "; accepted are float16, bfloat16, float32, float64, int32, int64, uint8"));
   }
-  return {tensor.data_ptr(), *dtype, ShapeInMemoryOrder(tensor)};
+  TensorView view(tensor.data_ptr(), *dtype, ShapeInMemoryOrder(tensor));
+  if (tensor.device().is_cuda()) view.device = &DeviceOf(tensor.device()).device();
+  return view;
+}
+
+void SetReady(std::span<TensorView> views, at::Device place) {
+  if (!place.is_cuda()) return;
+  const std::shared_ptr<const Event> ready = DeviceOf(place).RecordEvent();
+  for (TensorView& view : views) view.ready = ready;
+}
+
+TensorView ToTensorView(const at::Tensor& tensor, std::string_view name) {
+  TensorView view = LendMemory(tensor, name);
+  SetReady({&view, 1}, tensor.device());
+  return view;
+}
+
+Status Await(const Handle& handle, at::Device place) {
+  return place.is_cuda() ? handle.WaitOn(DeviceOf(place).CurrentStream()) : handle.Wait();
 }
 
 }  // namespace ronde

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <optional>
 
 #include "frontends/torch/tree_sum.h"
 
@@ -37,6 +38,7 @@ double Divergence(const T* before, const T* mean, std::size_t count) {
 }  // namespace
 
 double RelativeDistance(const at::Tensor& own, const at::Tensor& mean) {
+  if (!mean.device().is_cpu()) return RelativeDistanceTensor(own, mean).item<double>();
   const torch::NoGradGuard no_grad;
   const auto count = static_cast<std::size_t>(mean.numel());
   if (mean.scalar_type() == at::kDouble) {
@@ -47,6 +49,14 @@ double RelativeDistance(const at::Tensor& own, const at::Tensor& mean) {
   return Divergence(wide_own.const_data_ptr<float>(), wide_mean.const_data_ptr<float>(), count);
 }
 
+at::Tensor RelativeDistanceTensor(const at::Tensor& own, const at::Tensor& mean) {
+  if (mean.device().is_cpu()) return at::scalar_tensor(RelativeDistance(own, mean), at::kDouble);
+  const torch::NoGradGuard no_grad;
+  const at::Tensor moved = at::linalg_vector_norm(own - mean, 2, std::nullopt, false, at::kDouble);
+  const at::Tensor length = at::linalg_vector_norm(mean, 2, std::nullopt, false, at::kDouble);
+  return at::where(moved == 0, moved, moved / length);
+}
+
 void WorkerDivergence::Remember() {
   const torch::NoGradGuard no_grad;
   const at::Tensor& weights = workers_.weights(0);
@@ -54,14 +64,14 @@ void WorkerDivergence::Remember() {
   first_before_.copy_(weights);
 }
 
-double WorkerDivergence::Measure() {
+at::Tensor WorkerDivergence::Measure() {
   const at::Tensor& mean = workers_.weights(0);
   TreeSum sum;  // so that the logged figure, too, does not depend on who plays which worker
   for (int worker = 0; worker < workers_.count(); ++worker) {
     const at::Tensor& own = worker == 0 ? first_before_ : workers_.weights(worker);
-    sum.Add(at::scalar_tensor(RelativeDistance(own, mean), at::kDouble));
+    sum.Add(RelativeDistanceTensor(own, mean));
   }
-  return sum.Finish().item<double>() / workers_.count();
+  return sum.Finish() / workers_.count();
 }
 
 }  // namespace ronde

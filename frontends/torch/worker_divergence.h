@@ -11,6 +11,10 @@ namespace ronde {
 /// dtypes.
 [[nodiscard]] double RelativeDistance(const at::Tensor& own, const at::Tensor& mean);
 
+/// The same as a float64 tensor without dimensions: on the CPU, or where the tensors are, computed
+/// there, with the differences in their own type, and nobody waits.
+[[nodiscard]] at::Tensor RelativeDistanceTensor(const at::Tensor& own, const at::Tensor& mean);
+
 /// How far this rank's workers had moved from all others when the models were averaged: the mean
 /// over them of
 ///   ||w - mean(w)|| / ||mean(w)||     (Euclidean norms over all parameters)
@@ -25,8 +29,9 @@ class WorkerDivergence {
 
   /// Before the average, which replaces worker 0's weights by the mean: keeps them.
   void Remember();
-  /// After worker 0 has the mean over all ranks, before the others get it.
-  [[nodiscard]] double Measure();
+  /// After worker 0 has the mean over all ranks, before the others get it. A float64 tensor
+  /// without dimensions, where the weights are.
+  [[nodiscard]] at::Tensor Measure();
 
  private:
   LocalWorkers& workers_;

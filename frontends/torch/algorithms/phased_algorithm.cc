@@ -1,18 +1,28 @@
 #include "frontends/torch/algorithms/phased_algorithm.h"
 
 #include <chrono>
+#include <cstddef>
 
 #include "core/base/strcat.h"
+#include "frontends/torch/clip_gradients.h"
 #include "frontends/torch/error.h"
 
 namespace ronde {
 namespace {
 
-template <typename Function>
-double SecondsOf(const Function& function) {
-  const auto start = std::chrono::steady_clock::now();
-  function();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+// Larger than on the host: a bucket costs the same few microseconds of launches and of waiting
+// whatever its size, and the backward pass makes gradients much faster.
+constexpr std::size_t kDeviceBucketBytes = std::size_t{8} << 20;
+
+DistributedOptimizerOptions OptimizerOptions(const TrainingContext& context,
+                                             const AlgorithmOptions& options) {
+  DistributedOptimizerOptions chosen;
+  chosen.backward_passes_per_step = options.accumulation_steps;
+  chosen.before_sending = context.before_sending;
+  if (!context.parameters.flat().device().is_cuda()) return chosen;
+  chosen.bucket_size_bytes = kDeviceBucketBytes;
+  chosen.gradient_as_bucket_view = context.session.size() > 1;
+  return chosen;
 }
 
 std::int64_t CheckedSwitchStep(std::int64_t switch_step) {
@@ -37,7 +47,7 @@ PhasedAlgorithm::PhasedAlgorithm(std::string_view name, const TrainingContext& c
       owned_workers_(OneWorkerUnlessGiven(context)),
       workers_(context.workers != nullptr ? *context.workers : *owned_workers_),
       distributed_(context.session, context.optimizer, context.module,
-                   {.backward_passes_per_step = options.accumulation_steps}),
+                   OptimizerOptions(context, options)),
       gradient_sum_(context.module.parameters()),
       averager_(context.session, context.parameters, {options.local_steps, switch_step_},
                 {options.momentum, &context.optimizer, context.workers}),
@@ -83,20 +93,29 @@ void PhasedAlgorithm::FinishWorker(std::int64_t step) {
 
 void PhasedAlgorithm::ClipGradients() {
   if (max_gradient_norm_ == 0) return;
-  torch::nn::utils::clip_grad_norm_(context_.module.parameters(), max_gradient_norm_);
+  ClipGradientNorm(context_.module.parameters(), max_gradient_norm_);
+}
+
+template <typename Function>
+void PhasedAlgorithm::Spend(StepPart part, double& seconds, const Function& what) {
+  const auto start = std::chrono::steady_clock::now();
+  what();
+  seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (context_.after_part) context_.after_part(part);
 }
 
 StepReport PhasedAlgorithm::FinishStep(std::int64_t step, double learning_rate) {
   StepReport report;
-  report.seconds_optimizer += SecondsOf([&] {
+  Spend(StepPart::kOptimizer, report.seconds_optimizer, [&] {
     FinishWorker(step);
     if (!SumsGradientsHere(step)) return;
     gradient_sum_.Finish();
     distributed_.set_synchronizing(true);
   });
   if (phase(step) == Phase::kMinibatch) {
-    report.seconds_communication += SecondsOf([this] { distributed_.Synchronize(); });
-    report.seconds_optimizer += SecondsOf([this] {
+    Spend(StepPart::kCommunication, report.seconds_communication,
+          [this] { distributed_.Synchronize(); });
+    Spend(StepPart::kOptimizer, report.seconds_optimizer, [this] {
       ClipGradients();
       distributed_.Step();
     });
@@ -107,13 +126,18 @@ StepReport PhasedAlgorithm::FinishStep(std::int64_t step, double learning_rate) 
 }
 
 void PhasedAlgorithm::Average(std::int64_t step, double learning_rate, StepReport& report) {
-  report.seconds_optimizer += SecondsOf([this] {
+  Spend(StepPart::kOptimizer, report.seconds_optimizer, [this] {
     divergence_.Remember();
     local_average_.Gather();
   });
-  report.seconds_communication += SecondsOf([&] { averager_.Step(step); });
-  report.seconds_optimizer += SecondsOf([&] {
-    report.worker_divergence = divergence_.Measure();
+  Spend(StepPart::kCommunication, report.seconds_communication, [&] { averager_.Step(step); });
+  Spend(StepPart::kOptimizer, report.seconds_optimizer, [&] {
+    const at::Tensor divergence = divergence_.Measure();
+    if (divergence.device().is_cpu()) {
+      report.worker_divergence = divergence.item<double>();
+    } else {
+      report.worker_divergence_on_device = divergence;
+    }
     AfterAverage(learning_rate);
     local_average_.Spread();
   });

@@ -41,6 +41,9 @@ class PhasedAlgorithm : public TrainingAlgorithm {
  private:
   void FinishWorker(std::int64_t step);
   void ClipGradients();
+  // Runs `what` and adds its duration to `seconds`, as one stretch of `part`.
+  template <typename Function>
+  void Spend(StepPart part, double& seconds, const Function& what);
   void Average(std::int64_t step, double learning_rate, StepReport& report);
   [[nodiscard]] bool SumsGradientsHere(std::int64_t step) const;
 

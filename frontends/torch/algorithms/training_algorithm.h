@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -38,14 +39,23 @@ enum class Phase {
 /// "minibatch" or "local".
 [[nodiscard]] std::string_view Name(Phase phase);
 
+/// What a stretch of FinishStep or NextWorker was spent on.
+enum class StepPart {
+  kOptimizer,      ///< the optimizer's step and the algorithm's own arithmetic
+  kCommunication,  ///< exposed: waiting for gradients or for the average
+};
+
 /// What one step cost and did.
 struct StepReport {
   double seconds_optimizer = 0;      ///< the optimizer's step and the algorithm's own arithmetic
   double seconds_communication = 0;  ///< exposed: waiting for gradients or for the average
   bool synchronized = false;         ///< gradients or weights were averaged in this step
   /// ||w - mean(w)|| / ||mean(w)||, in steps that average the weights; the mean over this rank's
-  /// workers.
+  /// workers. Of weights on the CPU.
   std::optional<double> worker_divergence;
+  /// The same, of weights on a device: a float64 tensor there, to be read when somebody waits for
+  /// the device anyhow.
+  at::Tensor worker_divergence_on_device;
 };
 
 /// One way of training K workers together. Steps count from 1 and run across epochs:
@@ -86,6 +96,11 @@ struct TrainingContext {
   FlatParameters& parameters;
   /// The workers of this rank; null: one, which is `module` as it is.
   LocalWorkers* workers = nullptr;
+  /// As DistributedOptimizerOptions::before_sending.
+  std::function<void()> before_sending;
+  /// Called at the end of each stretch of FinishStep, so that what happens on a device meanwhile
+  /// can be told apart; the report's seconds are the host's.
+  std::function<void(StepPart)> after_part;
 };
 
 /// An entry of the table of algorithms, and which options have a meaning for it.

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import time
 import unittest
+import unittest.mock
 
 from trainer_runs import RONDERUN, TINY, TRAIN, WORKER_COUNTS, TrainerTestCase, run, variables
 
@@ -73,6 +74,12 @@ class BadData(BadInput):
         name = "t10k-labels-idx1-ubyte.gz"
         self.write(name, idx(0x801, [64], bytes(63) + b"\x0a"))
         self.check_refused(self.arguments, name, "label 10")
+
+
+class MissingGpu(TrainerTestCase):
+    def test_a_gpu_that_is_not_there_is_refused_on_all_ranks_in_one_line(self):
+        with unittest.mock.patch.dict(os.environ, {"CUDA_VISIBLE_DEVICES": ""}):
+            self.check_refused(TINY + ["--device", "cuda"], "--device cuda: ", "--device cpu")
 
 
 class Failures(TrainerTestCase):

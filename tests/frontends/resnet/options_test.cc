@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/device/device_list.h"
 #include "frontends/resnet/option_rules.h"
 
 namespace ronde {
@@ -201,7 +202,19 @@ TEST(TrainOptions, TheLastOfTwoValuesCounts) {
 
 TEST(TrainOptions, RefusesUnknownFlags) {
   EXPECT_THAT(Refused({"--local-step", "4"}), HasSubstr("--local-step"));
-  EXPECT_THAT(Refused({"--device", "cuda"}), HasSubstr("--device cuda"));
+}
+
+TEST(TrainOptions, TakesAGpuWhereTheBuildHasCuda) {
+  EXPECT_EQ(Accepted({}).device, "cpu");
+  if (BuiltWithCuda()) {
+    EXPECT_EQ(Accepted({"--device", "cuda"}).device, "cuda");
+    EXPECT_TRUE(Accepted({"--device", "cuda", "--tf32", "on"}).tf32);
+    EXPECT_THAT(Refused({"--device", "cuda", "--compute-time-ms", "5"}),
+                AllOf(HasSubstr("--device"), HasSubstr("--compute-time-ms")));
+  } else {
+    EXPECT_THAT(Refused({"--device", "cuda"}), HasSubstr("--device cuda: this build has no CUDA"));
+  }
+  EXPECT_THAT(Refused({"--tf32", "on"}), AllOf(HasSubstr("--tf32"), HasSubstr("--device cpu")));
 }
 
 TEST(TrainOptions, HelpAndVersionEndWithSuccess) {

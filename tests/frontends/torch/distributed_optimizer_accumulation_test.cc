@@ -40,6 +40,43 @@ TEST(DistributedOptimizer, ASecondBackwardPassIsAnErrorThatNamesTheParameter) {
   });
 }
 
+TEST(DistributedOptimizer, AsksOnceBeforeAStepsFirstGradientIsSent) {
+  RunSessions(2, [](Session& session) {
+    torch::nn::Sequential model = TinyModel();
+    SGD sgd(model->parameters(), SGDOptions(0.1));
+    int asked = 0;
+    DistributedOptimizerOptions options;
+    options.bucket_size_bytes = 0;  // each of the four by itself
+    options.before_sending = [&] {
+      EXPECT_EQ(session.counters().operations, static_cast<std::uint64_t>(4 * asked));
+      ++asked;
+    };
+    DistributedOptimizer optimizer(session, sgd, *model, options);
+    for (int step = 0; step < 3; ++step) {
+      optimizer.ZeroGrad();
+      TinyLoss(model, session.rank(), step).backward();
+      EXPECT_EQ(asked, step + 1) << "within the backward pass";
+      optimizer.Step();
+    }
+    EXPECT_EQ(asked, 3);
+  });
+}
+
+TEST(DistributedOptimizer, SendsNothingWhereItIsToldNotTo) {
+  RunSessions(2, [](Session& session) {
+    torch::nn::Sequential model = TinyModel();
+    SGD sgd(model->parameters(), SGDOptions(0.1));
+    DistributedOptimizerOptions options;
+    options.before_sending = [] { throw Error(Status::Aborted("the loss is nan")); };
+    DistributedOptimizer optimizer(session, sgd, *model, options);
+    const at::Tensor loss = TinyLoss(model, session.rank(), 0);
+    EXPECT_EQ(ThrownMessage([&] { loss.backward(); }), "the loss is nan");
+    EXPECT_EQ(ThrownCode([&] { TinyLoss(model, 0, 1).backward(); }), StatusCode::kInvalidArgument)
+        << "gradients were refused, and the next backward pass does not go on as if nothing were";
+    EXPECT_EQ(session.counters().operations, 0U);
+  });
+}
+
 TEST(DistributedOptimizer, AccumulatesInsideSkipSynchronize) {
   RunSessions(2, [](Session& session) {
     OneWeight job(session);

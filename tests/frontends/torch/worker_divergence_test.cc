@@ -38,7 +38,7 @@ void ExpectFollowsReference(int size, at::ScalarType type, double tolerance) {
     divergence.Remember();
     averager.Step(1);
     const double expected = Reference(session.rank(), size, type);
-    EXPECT_NEAR(divergence.Measure(), expected, tolerance * expected)
+    EXPECT_NEAR(divergence.Measure().item<double>(), expected, tolerance * expected)
         << "rank " << session.rank() << " of " << size;
   });
 }
@@ -63,7 +63,7 @@ TEST(WorkerDivergence, Sums16BitWeightsInFloat64) {
     averager.Step(1);
     const at::Tensor mean = flat.flat().to(at::kDouble);
     const double expected = ((before - mean).norm() / mean.norm()).item<double>();
-    EXPECT_NEAR(divergence.Measure(), expected, 1e-12);
+    EXPECT_NEAR(divergence.Measure().item<double>(), expected, 1e-12);
   });
 }
 
@@ -74,7 +74,7 @@ TEST(WorkerDivergence, ChangesNothingAndCommunicatesNothing) {
     LocalWorkers workers(no_buffers, flat, 1);
     WorkerDivergence divergence(workers);
     divergence.Remember();
-    EXPECT_EQ(divergence.Measure(), 0);
+    EXPECT_EQ(divergence.Measure().item<double>(), 0);
     EXPECT_TRUE(torch::equal(flat.flat(), WeightsOf(session.rank(), at::kFloat)));
     EXPECT_EQ(session.counters().operations, 0U);
   });
@@ -89,7 +89,7 @@ TEST(WorkerDivergence, IsTheMeanOverTheRanksWorkers) {
   WorkerDivergence divergence(workers);
   divergence.Remember();
   workers.weights(0).copy_(torch::tensor({4.0F, 0.0F}));
-  EXPECT_DOUBLE_EQ(divergence.Measure(), (0.25 + 0.75) / 2);
+  EXPECT_DOUBLE_EQ(divergence.Measure().item<double>(), (0.25 + 0.75) / 2);
 }
 
 TEST(WorkerDivergence, IsZeroForZerosAndNotFiniteForWhatIsNot) {
@@ -98,9 +98,9 @@ TEST(WorkerDivergence, IsZeroForZerosAndNotFiniteForWhatIsNot) {
   LocalWorkers workers(no_buffers, flat, 1);
   WorkerDivergence divergence(workers);
   divergence.Remember();
-  EXPECT_EQ(divergence.Measure(), 0);
+  EXPECT_EQ(divergence.Measure().item<double>(), 0);
   flat.flat()[39] = std::nanf("");
-  EXPECT_TRUE(std::isnan(divergence.Measure()));
+  EXPECT_TRUE(std::isnan(divergence.Measure().item<double>()));
 }
 
 double Norm(const std::vector<double>& values) {

@@ -38,9 +38,23 @@ TEST(BatchLoader, GivesTheSamePixelsForTheSameSeed) {
   BatchLoader first(*dataset, Indices(16), 16, AugmentationSeed{1, 3});
   BatchLoader second(*dataset, Indices(16), 16, AugmentationSeed{1, 3});
   BatchLoader other_epoch(*dataset, Indices(16), 16, AugmentationSeed{1, 4});
-  const std::vector<float> pixels = first.Next()->pixels;
+  const std::pmr::vector<float> pixels = first.Next()->pixels;
   EXPECT_EQ(pixels, second.Next()->pixels);
   EXPECT_NE(pixels, other_epoch.Next()->pixels);
+}
+
+TEST(BatchLoader, GivesTheSameBatchesWithAnyNumberOfThreads) {
+  const auto dataset = TinyDataset(300);
+  BatchLoader one(*dataset, Indices(300), 32, AugmentationSeed{1, 2});
+  BatchLoader four(*dataset, Indices(300), 32, AugmentationSeed{1, 2}, {.threads = 4});
+  while (const Batch* expected = one.Next()) {
+    const Batch* const batch = four.Next();
+    ASSERT_NE(batch, nullptr);
+    EXPECT_EQ(batch->count, expected->count);
+    EXPECT_EQ(batch->labels, expected->labels);
+    EXPECT_EQ(batch->pixels, expected->pixels);
+  }
+  EXPECT_EQ(four.Next(), nullptr);
 }
 
 TEST(BatchLoader, CanBeLeftBeforeItsEnd) {
