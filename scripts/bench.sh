@@ -12,6 +12,7 @@ usage: ./dev bench [COLLECTIVE] [RONDE-BENCH ARGS]
        ./dev bench micro [ARGS]
        ./dev bench hosts stream|open-mpi [ARGS]
        ./dev bench training pytorch|overhead|iterations [ARGS]
+       ./dev bench device [ARGS]
 
 Times a collective (allreduce) on 2 ranks for 4 B to 64 MiB, interleaved with MPI's. An argument
 that is given replaces the default of that name: ./dev bench allgather -e 1G --peers mpi,gloo. Other
@@ -28,6 +29,9 @@ training pytorch: images per second of ronde-train beside the same model in PyTo
 overhead: what communication and virtual workers add to plain computation. training iterations: what
 an iteration's time is spent on, on 1, 2 and 4 hosts of ./dev hosts, as a table and a figure. They
 take some minutes, need an idle machine and say more with --help. Exit code 1: a goal was missed.
+device: everything that one GPU can show (tests, kernels, collectives, sanitizers, the trainer), in
+less than 10 minutes, into build/gpu-results and docs/gpu-results.md; --steps kernels,torch says less.
+Exit code 1: a goal was missed. Where nothing can be installed: bench/device/bundle.sh.
 HELP
 }
 
@@ -58,6 +62,14 @@ bench_hosts() { # stream|open-mpi ARGS
   PYTHONDONTWRITEBYTECODE=1 python3 "bench/multihost/$script" "$@"
 }
 
+bench_device() { # ARGS
+  set_up
+  build_preset default
+  # The wheel's Python: its torch package is the libtorch that ronde-train uses.
+  PATH=$(venv_dir)/bin:$PATH bench/device/measure_gpu.sh --programs build "$@"
+  PYTHONDONTWRITEBYTECODE=1 python3 bench/device/report.py build/gpu-results
+}
+
 # Programs and scripts that stand for themselves.
 bench_other() { # WHAT ARGS
   local what=$1
@@ -77,6 +89,11 @@ run_bench() {
     training)
       shift
       bench_training "$@"
+      return
+      ;;
+    device)
+      shift
+      bench_device "$@"
       return
       ;;
     settings | compare | micro | hosts)

@@ -11,7 +11,9 @@ BASELINES = ROOT / "bench" / "baselines"
 
 # What makes two rows comparable. `place` is added here: one row of ronde-bench is two of ours.
 KEY = ("collective", "ranks", "size_bytes", "dtype", "op", "path", "buffers", "cache", "consume",
-       "place")
+       "place", "device")
+# What rows had before they said so.
+DEFAULTS = {"cache": "warm", "consume": False, "device": "cpu"}
 
 
 class BenchError(Exception):
@@ -24,7 +26,7 @@ def read_rows(path):
         text = Path(path).read_text(encoding="utf-8")
         if text.startswith('{"machine"'):
             saved = json.loads(text)
-            return [dict(zip(saved["columns"], row)) for row in saved["rows"]]
+            return [{**DEFAULTS, **dict(zip(saved["columns"], row))} for row in saved["rows"]]
         return split_places(json.loads(line) for line in text.splitlines() if line.startswith("{"))
     except (OSError, ValueError, KeyError) as error:
         raise BenchError(f"{path}: not a file of `ronde-bench --json` or a baseline: {error}"
@@ -35,7 +37,7 @@ def split_places(rows):
     """Each row out of place and, where it has that, in place as a row of its own."""
     result = []
     for row in rows:
-        common = {"cache": "warm", "consume": False, **{k: row[k] for k in KEY if k in row}}
+        common = {**DEFAULTS, **{k: row[k] for k in KEY if k in row}}
         for place, figures in (("out of place", row), ("in place", row["in_place"])):
             if figures is not None:
                 result.append({**common, "place": place, "p50_us": figures["p50_us"]})

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "bench/collectives/bench_device.h"
 #include "bench/collectives/data_pattern.h"
 #include "core/base/strcat.h"
 
@@ -17,6 +18,7 @@ constexpr int kUntouched = 0xff;
 
 Result<Buffer> AllocateBuffer(CollectiveRunner& runner, std::size_t size_bytes, bool registered) {
   if (registered) return runner.AllocateRegistered(size_bytes);
+  if (runner.device() != nullptr) return runner.device()->Allocate(size_bytes);
   // Ordinary malloc'd memory, as a user of any of these libraries has it.
   Buffer buffer(static_cast<std::byte*>(std::malloc(size_bytes)),
                 [](std::byte* memory) { std::free(memory); });
@@ -34,9 +36,15 @@ Status CallBuffers::Allocate(CollectiveRunner& runner, const CollectiveCall& cal
   output_.reset();
   RONDE_ASSIGN_OR_RETURN(input_, AllocateBuffer(runner, bytes, registered));
   RONDE_ASSIGN_OR_RETURN(output_, AllocateBuffer(runner, bytes, registered));
-  std::memset(input_.get(), kUntouched, bytes);
-  std::memset(output_.get(), kUntouched, bytes);
-  return Status::Ok();
+  device_ = runner.device();
+  if (device_ == nullptr) {
+    std::memset(input_.get(), kUntouched, bytes);
+    std::memset(output_.get(), kUntouched, bytes);
+    return Status::Ok();
+  }
+  mirror_.assign(bytes, std::byte{kUntouched});
+  RONDE_RETURN_IF_ERROR(device_->Copy(input_.get(), mirror_.data(), bytes));
+  return device_->Copy(output_.get(), mirror_.data(), bytes);
 }
 
 CollectiveCall CallBuffers::Call(const CollectiveRunner& runner, const CollectiveCall& like,
@@ -56,11 +64,26 @@ CollectiveCall CallBuffers::Call(const CollectiveRunner& runner, const Collectiv
   return call;
 }
 
-void CallBuffers::Fill(const CollectiveCall& call, int rank) const {
-  if (!call.in_place || call.collective == Collective::kAllgather) {
-    std::memset(call.output, kUntouched, call.OutputBytes());
+Status CallBuffers::Fill(const CollectiveCall& call, int rank) {
+  const bool output_is_own = !call.in_place || call.collective == Collective::kAllgather;
+  void* const input = const_cast<void*>(call.input);
+  if (device_ == nullptr) {
+    if (output_is_own) std::memset(call.output, kUntouched, call.OutputBytes());
+    FillInput(call, input, rank);
+    return Status::Ok();
   }
-  FillInput(call, const_cast<void*>(call.input), rank);
+  if (output_is_own) {
+    std::memset(mirror_.data(), kUntouched, call.OutputBytes());
+    RONDE_RETURN_IF_ERROR(device_->Copy(call.output, mirror_.data(), call.OutputBytes()));
+  }
+  FillInput(call, mirror_.data(), rank);
+  return device_->Copy(input, mirror_.data(), call.InputBytes());
+}
+
+Result<const void*> CallBuffers::ResultOf(const CollectiveCall& call, const void* output) {
+  if (device_ == nullptr || !device_->device().Owns(output)) return output;
+  RONDE_RETURN_IF_ERROR(device_->Copy(mirror_.data(), output, call.OutputBytes()));
+  return static_cast<const void*>(mirror_.data());
 }
 
 }  // namespace ronde::bench

@@ -10,11 +10,11 @@
 #include <memory>
 #include <vector>
 
+#include "bench/collectives/calibration_file.h"
 #include "bench/collectives/calibration_fit.h"
 #include "collectives/allreduce/algorithm.h"
 #include "core/base/clock.h"
 #include "core/base/strcat.h"
-#include "core/comm/topology_file.h"
 
 namespace ronde::bench {
 namespace {
@@ -302,33 +302,13 @@ class Calibration {
 
 Status Calibrate(DirectRunner& direct, const Config& config, const std::string& path,
                  const CalibrationEffort& effort) {
-  if (direct.size() == 1) {
-    return Status::InvalidArgument(
-        "--calibrate measures several ranks; start it as `ronderun -np N ronde-bench --calibrate`");
-  }
-  TuningFile file;
-  // Before the measurement: nobody should wait for a file that cannot be written.
-  const auto open = [&]() -> Status {
-    if (direct.rank() != 0) return Status::Ok();
-    RONDE_ASSIGN_OR_RETURN(const Topology topology, TopologyFor(config));
-    RONDE_ASSIGN_OR_RETURN(file, TuningFileToExtend(path, MachineKey(topology), "--calibrate"));
-    return WriteTuningFile(file, path);
-  };
-  RONDE_RETURN_IF_ERROR(direct.Agree(open()));
+  RONDE_ASSIGN_OR_RETURN(CalibrationFile file, CalibrationFile::Open(direct, config, path));
   Calibration calibration(direct, effort);
   RONDE_RETURN_IF_ERROR(direct.Agree(calibration.Prepare()));
   RONDE_ASSIGN_OR_RETURN(Tuning tuning, calibration.Measure());
-  tuning.date = TuningDate();
   // Settings that an autotuner has found stay.
-  const Tuning* const old = file.Find(tuning.ranks, tuning.hosts);
-  if (old != nullptr) tuning.settings = old->settings;
-  file.Put(std::move(tuning));
-  const Status written = direct.rank() == 0 ? WriteTuningFile(file, path) : Status::Ok();
-  if (direct.rank() == 0 && written.ok()) {
-    std::fprintf(stderr, "ronde-bench: wrote %s; use it with --tuning-file %s\n", path.c_str(),
-                 path.c_str());
-  }
-  return direct.Agree(written);
+  tuning.settings = file.EntryOfTheseRanks().settings;
+  return file.Write(std::move(tuning));
 }
 
 }  // namespace ronde::bench

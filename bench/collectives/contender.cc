@@ -26,16 +26,21 @@ Status Contender::Begin() {
   return buffers_.Allocate(runner_, call_, registered_);
 }
 
+Status Contender::RunUntimed(const CollectiveCall& call, int times) {
+  for (int i = 0; i < times; ++i) RONDE_RETURN_IF_ERROR(runner_.Run(call));
+  return runner_.Finish();
+}
+
 Status Contender::WarmUp(DirectRunner& direct, int warmup) {
   if (!supported_) return Status::Ok();
   RONDE_RETURN_IF_ERROR(Begin());
   std::vector<double> times_us;
   for (int place = 0; place < places(); ++place) {
     const CollectiveCall call = buffers_.Call(runner_, call_, rank_, place == 1);
-    buffers_.Fill(call, rank_);
+    RONDE_RETURN_IF_ERROR(buffers_.Fill(call, rank_));
     RONDE_RETURN_IF_ERROR(runner_.Prepare(call));
     if (algorithm_.empty()) algorithm_ = runner_.AlgorithmFor(call);
-    for (int i = 0; i < warmup; ++i) RONDE_RETURN_IF_ERROR(runner_.Run(call));
+    RONDE_RETURN_IF_ERROR(RunUntimed(call, warmup));
     RONDE_RETURN_IF_ERROR(TimeCalls(runner_, call, {}, 3, times_us));
   }
   runner_.End();
@@ -52,8 +57,8 @@ Status Contender::TakeTurn(const TimingRules& rules, int samples) {
     const CollectiveCall call = buffers_.Call(runner_, call_, rank_, place == 1);
     RONDE_RETURN_IF_ERROR(runner_.Prepare(call));
     // Repeated sums in place grow without bound; every turn starts from the pattern again.
-    buffers_.Fill(call, rank_);
-    for (int i = 0; i < settling_calls_; ++i) RONDE_RETURN_IF_ERROR(runner_.Run(call));
+    RONDE_RETURN_IF_ERROR(buffers_.Fill(call, rank_));
+    RONDE_RETURN_IF_ERROR(RunUntimed(call, settling_calls_));
     RONDE_RETURN_IF_ERROR(TimeCalls(runner_, call, rules, samples, samples_[place]));
   }
   runner_.End();
@@ -67,11 +72,13 @@ Status Contender::Check(int times, int ranks, std::int64_t* wrong) {
     const CollectiveCall call = buffers_.Call(runner_, call_, rank_, place == 1);
     RONDE_RETURN_IF_ERROR(runner_.Prepare(call));
     for (int i = 0; i < times; ++i) {
-      buffers_.Fill(call, rank_);
+      RONDE_RETURN_IF_ERROR(buffers_.Fill(call, rank_));
       // A peer may still be writing into this rank's output of the call before.
       RONDE_RETURN_IF_ERROR(runner_.Barrier());
-      RONDE_RETURN_IF_ERROR(runner_.Run(call));
-      wrong[place] += CountWrong(call, runner_.Output(call), rank_, ranks);
+      RONDE_RETURN_IF_ERROR(RunUntimed(call, 1));
+      RONDE_ASSIGN_OR_RETURN(const void* const result,
+                             buffers_.ResultOf(call, runner_.Output(call)));
+      wrong[place] += CountWrong(call, result, rank_, ranks);
     }
   }
   runner_.End();

@@ -45,6 +45,8 @@ class Contender {
  private:
   [[nodiscard]] int places() const { return RunsInPlace(call_.collective) ? 2 : 1; }
   Status Begin();
+  /// Collective.
+  Status RunUntimed(const CollectiveCall& call, int times);
   /// Buffers are of use beyond a turn: a session's registered memory ends with the session.
   [[nodiscard]] bool KeepsBuffers() const { return !registered_ || runner_.KeepsRegistrations(); }
 

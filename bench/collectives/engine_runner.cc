@@ -8,20 +8,38 @@ constexpr char kName[] = "benchmark";
 }  // namespace
 
 Status EngineRunner::Begin() {
-  RONDE_ASSIGN_OR_RETURN(session_, Session::Create(config_));
+  RONDE_ASSIGN_OR_RETURN(session_, make_session_(config_));
   return Status::Ok();
 }
 
 Status EngineRunner::Run(const CollectiveCall& call) {
-  if (call.collective == Collective::kBroadcast) CopyBroadcastRoot(call, session_->rank());
+  if (call.collective == Collective::kBroadcast) {
+    RONDE_ASSIGN_OR_RETURN(ready_, CopyRoot(call));
+  }
   last_ = Submit(call);
   return last_.Wait();
 }
 
+Result<std::shared_ptr<const Event>> EngineRunner::CopyRoot(const CollectiveCall& call) {
+  std::shared_ptr<const Event> copied;
+  if (device_ == nullptr) {
+    CopyBroadcastRoot(call, session_->rank());
+    return copied;
+  }
+  if (call.in_place || session_->rank() != call.root) return copied;
+  RONDE_RETURN_IF_ERROR(
+      device_->device().Copy(call.output, call.input, call.InputBytes(), device_->stream().native));
+  return device_->events().Record(device_->stream());
+}
+
 Handle EngineRunner::Submit(const CollectiveCall& call) {
   // The engine only reads the input: the view has no const form because it also describes outputs.
-  const TensorView input(const_cast<void*>(call.input), call.dtype, {call.layout.input_count});
-  const TensorView output(call.output, call.dtype, {call.layout.output_count});
+  TensorView input(const_cast<void*>(call.input), call.dtype, {call.layout.input_count});
+  TensorView output(call.output, call.dtype, {call.layout.output_count});
+  for (TensorView* const view : {&input, &output}) {
+    view->device = device_ == nullptr ? nullptr : &device_->device();
+    view->ready = ready_;
+  }
   const AllreduceOptions reduction = {.op = call.op};
   switch (call.collective) {
     case Collective::kAllreduce:

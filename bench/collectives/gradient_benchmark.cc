@@ -116,7 +116,7 @@ class GradientBenchmark {
   void AddPeers() {
     for (const std::string& name : options_.peers) {
       for (const PeerEntry& entry : Peers()) {
-        if (entry.name == name) peers_.push_back(entry.make(direct_.context()));
+        if (entry.name == name) peers_.push_back(entry.make({direct_.context(), nullptr}));
       }
       const bool averages = set_.op == ReduceOp::kAverage;
       if (averages) {

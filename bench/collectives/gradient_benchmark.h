@@ -8,7 +8,7 @@
 #include "bench/collectives/direct_runner.h"
 #include "bench/collectives/measurement.h"
 #include "bench/collectives/options.h"
-#include "frontends/session/session.h"
+#include "bench/collectives/session_maker.h"
 
 namespace ronde::bench {
 
@@ -39,9 +39,6 @@ struct GradientTable {
   bool checked = false;
   std::vector<GradientRow> rows = {};
 };
-
-/// Makes a session with the given settings, collectively.
-using SessionMaker = std::function<Result<std::unique_ptr<Session>>(const Config&)>;
 
 /// Collective: times a step of `options.gradients` in every way, which take turns as contenders of
 /// a sweep do. Ways: "group" (all tensors one operation), "buckets" (of neighbours), "tensors" (one

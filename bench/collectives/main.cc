@@ -1,8 +1,12 @@
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <fstream>
+#include <memory>
 
+#include "bench/collectives/bench_device.h"
 #include "bench/collectives/calibrate.h"
+#include "bench/collectives/calibrate_device.h"
 #include "bench/collectives/direct_runner.h"
 #include "bench/collectives/gradient_benchmark.h"
 #include "bench/collectives/gradient_negotiation.h"
@@ -11,6 +15,7 @@
 #include "bench/collectives/options.h"
 #include "bench/collectives/report.h"
 #include "bench/collectives/sweep.h"
+#include "bench/collectives/thread_ranks.h"
 #include "bench/engine/idle_benchmark.h"
 #include "bench/engine/negotiate_benchmark.h"
 #include "bench/engine/negotiate_report.h"
@@ -117,27 +122,59 @@ Status Negotiate(const NegotiateOptions& options, const Config& config, DirectRu
 
 template <typename Write>
 Status Measure(const BenchOptions& options, const Config& config, DirectRunner& direct,
-               const Write& write) {
+               const SweepParts& parts, const Write& write) {
   if (options.negotiate) return Negotiate(*options.negotiate, config, direct, write);
   if (options.idle) return MeasureIdle(*options.idle, config, direct, &Session::Create, write);
-  if (!options.gradients) return Sweep(options, config, direct, write);
+  if (!options.gradients) return Sweep(options, config, direct, parts, write);
   return options.gradients->negotiation
              ? MeasureNegotiation(options, config, direct, &Session::Create, write)
              : MeasureGradients(options, config, direct, &Session::Create, write);
 }
 
-Result<std::int64_t> RunBenchmark(const BenchOptions& options, const Config& config) {
-  RONDE_ASSIGN_OR_RETURN(const auto direct, DirectRunner::Create(config));
+// Collective: the device of this rank, where the options ask for one.
+Result<std::unique_ptr<BenchDevice>> OpenDevice(const BenchOptions& options, DirectRunner& direct) {
+  std::unique_ptr<BenchDevice> device;
+  if (options.device == DeviceChoice::kCpu) return device;
+  auto opened = BenchDevice::Open(options.device, direct.context().communicator().local().rank());
+  RONDE_RETURN_IF_ERROR(direct.Agree(opened.status()));
+  return opened;
+}
+
+// One rank's part. Yields the number of wrong elements.
+Result<std::int64_t> RunRank(const BenchOptions& options, const Config& config,
+                             DirectRunner& direct, const SessionMaker& make_session) {
+  RONDE_ASSIGN_OR_RETURN(const auto device, OpenDevice(options, direct));
   if (options.calibrate) {
-    RONDE_RETURN_IF_ERROR(Calibrate(*direct, config, *options.calibrate));
+    RONDE_RETURN_IF_ERROR(device == nullptr
+                              ? Calibrate(direct, config, *options.calibrate)
+                              : CalibrateDevice(direct, *device, config, *options.calibrate));
     return 0;
   }
   Output output(options);
-  RONDE_RETURN_IF_ERROR(direct->Agree(output.Open(direct->rank(), direct->size())));
+  RONDE_RETURN_IF_ERROR(direct.Agree(output.Open(direct.rank(), direct.size())));
   const auto write = [&output](const auto& result) { output.Write(result); };
-  RONDE_RETURN_IF_ERROR(Measure(options, config, *direct, write));
+  RONDE_RETURN_IF_ERROR(Measure(options, config, direct, {device.get(), make_session}, write));
   output.Close();
   return output.wrong();
+}
+
+Result<std::int64_t> RunBenchmark(const BenchOptions& options, const Config& config) {
+  RONDE_ASSIGN_OR_RETURN(const auto direct, DirectRunner::Create(config));
+  if (options.thread_ranks == 0) return RunRank(options, config, *direct, &Session::Create);
+  if (direct->size() > 1) {
+    return Status::InvalidArgument(StrCat("--ranks: ronderun has started ", direct->size(),
+                                          " ranks, which are measured; leave it out"));
+  }
+  std::atomic<std::int64_t> wrong = 0;
+  RONDE_RETURN_IF_ERROR(
+      RunAsThreads(options.thread_ranks, config,
+                   [&](DirectRunner& rank, const SessionMaker& make_session) -> Status {
+                     RONDE_ASSIGN_OR_RETURN(const std::int64_t mine,
+                                            RunRank(options, config, rank, make_session));
+                     if (rank.rank() == 0) wrong = mine;  // all ranks have the same sum
+                     return Status::Ok();
+                   }));
+  return wrong.load();
 }
 
 int Main(int argc, char** argv) {

@@ -46,6 +46,8 @@ double MedianRatio(const std::vector<double>& a, const std::vector<double>& b) {
 }
 
 int CallsPerSample(std::int64_t size_bytes, const TimingRules& rules) {
+  // One wait for the device costs as much as several small calls.
+  if (rules.on_device) return size_bytes <= (1 << 20) ? 20 : size_bytes <= (32 << 20) ? 5 : 2;
   return size_bytes < 16 * 1024 && !rules.cold ? 10 : 1;
 }
 
@@ -60,6 +62,7 @@ Status TimeCalls(CollectiveRunner& runner, const CollectiveCall& call, const Tim
       RONDE_RETURN_IF_ERROR(runner.Run(call));
       if (rules.consume) Consume(runner, call);
     }
+    RONDE_RETURN_IF_ERROR(runner.Finish());
     into.push_back(static_cast<double>(clock.NowNs() - start_ns) / 1e3 / calls);
   }
   return Status::Ok();

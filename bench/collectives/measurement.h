@@ -31,11 +31,13 @@ struct Timing {
 
 /// How calls are timed.
 struct TimingRules {
-  bool cold = false;     ///< buffers are evicted from the caches before each call, untimed
-  bool consume = false;  ///< each rank reads its result, timed
+  bool cold = false;       ///< buffers are evicted from the caches before each call, untimed
+  bool consume = false;    ///< each rank reads its result, timed
+  bool on_device = false;  ///< calls are issued, and waited for at the end of each sample
 };
 
-/// Calls per timed sample: a clock read costs as much as a tiny collective.
+/// Calls per timed sample: a clock read, or a wait for a device, costs as much as a tiny
+/// collective.
 [[nodiscard]] int CallsPerSample(std::int64_t size_bytes, const TimingRules& rules);
 
 /// Collective: appends `samples` timed samples (microseconds a call, on this rank) to `into`.
@@ -48,6 +50,7 @@ struct Row {
   Collective collective = Collective::kAllreduce;
   std::string path;
   std::string buffers;
+  std::string device = "cpu";  ///< as of --device
   std::string algorithm;
   std::int64_t size_bytes = 0;
   std::int64_t count = 0;

@@ -15,7 +15,8 @@ struct KnownPeer {
   const char* package;
 };
 constexpr std::array kKnownPeers = {KnownPeer{"mpi", "libopenmpi-dev"},
-                                    KnownPeer{"gloo", "libgloo-dev"}};
+                                    KnownPeer{"gloo", "libgloo-dev"},
+                                    KnownPeer{"nccl", "a CUDA toolkit with nccl.h"}};
 
 std::vector<std::string> SplitCommas(const std::string& text) {
   std::vector<std::string> parts;
@@ -191,7 +192,7 @@ Status Interpret(const RawOptions& raw, BenchOptions& options) {
   if (options.bounds && options.collective != Collective::kAllreduce) {
     return Status::InvalidArgument("--bounds: only allreduce has one; leave it out");
   }
-  return Status::Ok();
+  return InterpretDevice(raw, options);
 }
 
 }  // namespace ronde::bench

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "bench/collectives/options.h"
 #include "core/base/status.h"
@@ -41,11 +42,17 @@ struct RawOptions {
   std::string modes = "uncached,cached,locked";
   std::string order = "by-rank";
   double idle_seconds = 10;
+  std::string device = "cpu";
 };
 
 /// Gives `raw` its meaning. Errors: kInvalidArgument, naming the flag.
 [[nodiscard]] Status Interpret(const RawOptions& raw, BenchOptions& options);
 /// The part of it that concerns `negotiate` and `idle`.
 [[nodiscard]] Status InterpretEngineBenchmark(const RawOptions& raw, BenchOptions& options);
+/// The part of it that concerns --device; after all others, since it refuses what they have read.
+[[nodiscard]] Status InterpretDevice(const RawOptions& raw, BenchOptions& options);
+
+/// Whether the peer of this name works on device memory, rather than on the host's.
+[[nodiscard]] inline bool OnDevice(std::string_view peer) { return peer == "nccl"; }
 
 }  // namespace ronde::bench

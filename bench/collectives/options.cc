@@ -52,8 +52,14 @@ void AddWhatIsCalled(CLI::App& app, RawOptions& raw) {
                  "always run in ordinary memory")
       ->check(CLI::IsMember({"private", "registered"}))
       ->group(group);
+  app.add_option(
+         "--device", raw.device,
+         "where buffers lie: host memory, a GPU's (ranks of a host share them out in turn), "
+         "or that of a simulated device, which is slow and there for tests")
+      ->check(CLI::IsMember({"cpu", "cuda", "simulated"}))
+      ->group(group);
   app.add_option("--peers", raw.peers,
-                 "libraries timed in turn with Ronde, comma-separated: mpi, gloo")
+                 "libraries timed in turn with Ronde, comma-separated: mpi, gloo; on a GPU nccl")
       ->type_name("NAMES")
       ->group(group);
 }
@@ -84,8 +90,10 @@ void AddEngineBenchmarks(CLI::App& app, RawOptions& raw) {
   app.add_option("--tensors", raw.tensors, "submitted at once, comma-separated numbers")
       ->type_name("NUMBERS")
       ->group(negotiate);
-  app.add_option("--ranks", raw.ranks,
-                 "as threads of this process, where ronderun has not started any")
+  app.add_option(
+         "--ranks", raw.ranks,
+         "as threads of this process, where ronderun has not started any; of a collective on "
+         "a --device one number")
       ->type_name("NUMBERS [2,4,8,16,32,64]")
       ->group(negotiate);
   app.add_option("--modes", raw.modes, "uncached, cached (no lock) and locked, comma-separated")

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bench/collectives/collective.h"
+#include "bench/collectives/device_choice.h"
 #include "bench/collectives/measurement.h"
 #include "bench/engine/engine_options.h"
 #include "core/base/config.h"
@@ -41,6 +42,8 @@ struct BenchOptions {
   bool engine_path = false;
   bool bounds = false;  ///< memory's own speed is measured beside each row
   bool registered_buffers = false;
+  DeviceChoice device = DeviceChoice::kCpu;  ///< where buffers lie
+  int thread_ranks = 0;  ///< not 0: on a device, so many ranks as threads of this process
   std::vector<std::string> peers;
   Style style = Style::kNccl;
   /// Unset: table. "-": JSON Lines on stdout in place of the table. Else: a file beside the table.

@@ -72,6 +72,7 @@ std::string JsonLine(const Row& row) {
                {"ranks", row.ranks},
                {"buffers", row.buffers},
                {"path", row.path},
+               {"device", row.device},
                {"cache", row.rules.cold ? "cold" : "warm"},
                {"consume", row.rules.consume},
                {"samples", row.samples},

@@ -9,6 +9,8 @@
 
 namespace ronde::bench {
 
+class BenchDevice;
+
 /// Something whose collectives can be timed: Ronde's called bare, Ronde's engine, or a peer
 /// library. Between Begin and End it alone communicates, so that two of them in turn never disturb
 /// one another. Thread rule: one thread.
@@ -21,8 +23,10 @@ class CollectiveRunner {
   virtual Status Begin() = 0;
   /// Collective, untimed: whatever a caller could do once for many equal calls.
   virtual Status Prepare(const CollectiveCall&) { return Status::Ok(); }
-  /// Collective, blocking.
+  /// Collective, blocking; on a device it may do no more than issue the call, which Finish waits
+  /// for.
   virtual Status Run(const CollectiveCall& call) = 0;
+  virtual Status Finish() { return Status::Ok(); }
   /// Where this rank's result of the last Run of `call` is, if not in its output.
   [[nodiscard]] virtual const void* Output(const CollectiveCall& call) const { return call.output; }
   /// A clock read is nothing beside a call, so that every call can be a sample of its own.
@@ -31,6 +35,8 @@ class CollectiveRunner {
   virtual Status Barrier() = 0;
   /// Collective.
   virtual void End() = 0;
+  /// Where the buffers of its calls lie; null: in host memory.
+  [[nodiscard]] virtual BenchDevice* device() const { return nullptr; }
   /// The name of what runs for these arguments; between Begin and End.
   [[nodiscard]] virtual std::string AlgorithmFor(const CollectiveCall& call) = 0;
   /// Collective, between Begin and End: memory that all ranks of a host have mapped. It is of use

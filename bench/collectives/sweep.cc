@@ -5,6 +5,7 @@
 
 #include "bench/collectives/bound_runner.h"
 #include "bench/collectives/contender.h"
+#include "bench/collectives/device_runner.h"
 #include "bench/collectives/engine_runner.h"
 #include "bench/collectives/peers/peer_table.h"
 #include "core/base/clock.h"
@@ -21,20 +22,35 @@ constexpr double kSpreadingMs = 50;
 
 class Sweeper {
  public:
-  Sweeper(const BenchOptions& options, const Config& config, DirectRunner& direct)
-      : options_(options), direct_(direct), engine_(config) {
+  Sweeper(const BenchOptions& options, const Config& config, DirectRunner& direct,
+          const SweepParts& parts)
+      : options_(options),
+        direct_(direct),
+        parts_(parts),
+        engine_(config, parts.make_session, parts.device) {
     for (const std::string& name : options.peers) {
       for (const PeerEntry& entry : Peers()) {
-        if (entry.name == name) peers_.push_back(entry.make(direct.context()));
+        if (entry.name == name) peers_.push_back(entry.make({direct.context(), parts.device}));
       }
     }
+  }
+
+  /// Collective: what the rows need on a device.
+  Status Prepare(const Config& config) {
+    if (parts_.device == nullptr || options_.engine_path) return Status::Ok();
+    RONDE_ASSIGN_OR_RETURN(device_, DeviceRunner::Create(direct_, *parts_.device, config));
+    return Status::Ok();
   }
 
   Result<Row> MeasureRow(DataType dtype, ReduceOp op, std::int64_t size_bytes) {
     const CollectiveCall call = CallFor(dtype, op, size_bytes);
     Row row = RowFor(call);
-    CollectiveRunner& ronde = options_.engine_path ? static_cast<CollectiveRunner&>(engine_)
-                                                   : static_cast<CollectiveRunner&>(direct_);
+    CollectiveRunner& ronde = Ronde();
+    if (!ronde.Supports(call)) {
+      return Status::Unavailable(StrCat(Name(call.collective), " of ", Name(call.dtype),
+                                        ": --device ", Name(options_.device),
+                                        " has no bare form of it here; use --path engine"));
+    }
     std::vector<Contender> contenders;
     contenders.reserve(1 + peers_.size() + 2);  // they refer to one another
     contenders.emplace_back(ronde, call, options_.registered_buffers, direct_.rank());
@@ -61,6 +77,12 @@ class Sweeper {
   }
 
  private:
+  [[nodiscard]] CollectiveRunner& Ronde() {
+    if (options_.engine_path) return engine_;
+    if (device_ != nullptr) return *device_;
+    return direct_;
+  }
+
   [[nodiscard]] CollectiveCall CallFor(DataType dtype, ReduceOp op, std::int64_t bytes) const {
     CollectiveCall call;
     call.collective = options_.collective;
@@ -75,6 +97,7 @@ class Sweeper {
     Row row;
     row.collective = call.collective;
     row.path = options_.engine_path ? "engine" : "direct";
+    row.device = Name(options_.device);
     row.buffers = options_.registered_buffers ? "registered" : "private";
     row.dtype = call.dtype;
     row.op = call.op;
@@ -146,7 +169,9 @@ class Sweeper {
 
   const BenchOptions& options_;
   DirectRunner& direct_;
+  const SweepParts& parts_;
   EngineRunner engine_;
+  std::unique_ptr<CollectiveRunner> device_;
   BoundRunner read_and_write_{direct_, BoundRunner::Kind::kReadAndWrite};
   BoundRunner read_{direct_, BoundRunner::Kind::kRead};
   std::vector<std::unique_ptr<CollectiveRunner>> peers_;
@@ -167,13 +192,14 @@ Status LetRanksSpread(DirectRunner& direct) {
 }
 
 Status Sweep(const BenchOptions& options, const Config& config, DirectRunner& direct,
-             const std::function<void(const Row&)>& sink) {
+             const SweepParts& parts, const std::function<void(const Row&)>& sink) {
   if (options.root >= direct.size()) {
     return Status::InvalidArgument(StrCat("-r ", options.root, ": there are ", direct.size(),
                                           " ranks; expected 0 to ", direct.size() - 1));
   }
   RONDE_RETURN_IF_ERROR(LetRanksSpread(direct));
-  Sweeper sweeper(options, config, direct);
+  Sweeper sweeper(options, config, direct, parts);
+  RONDE_RETURN_IF_ERROR(sweeper.Prepare(config));
   const std::vector<ReduceOp> ops =
       Reduces(options.collective) ? options.ops : std::vector<ReduceOp>{ReduceOp::kSum};
   for (const DataType dtype : options.dtypes) {

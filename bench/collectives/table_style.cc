@@ -20,6 +20,7 @@ std::string What(const BenchOptions& options, int ranks) {
       "# ronde-bench ", VersionString(), " ", Name(options.collective), ", ", ranks,
       ranks == 1 ? " rank" : " ranks", ", path ", options.engine_path ? "engine" : "direct", ", ",
       options.registered_buffers ? "registered" : "private", " buffers, ",
+      options.device == DeviceChoice::kCpu ? "" : StrCat("device ", Name(options.device), ", "),
       options.rules.cold ? "cold caches, " : "", options.rules.consume ? "results consumed, " : "",
       options.iterations, " samples after ", options.warmup_iterations, " warm-up calls");
 }

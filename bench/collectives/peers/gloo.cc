@@ -150,8 +150,8 @@ class GlooPeer final : public CollectiveRunner {
 
 }  // namespace
 
-std::unique_ptr<CollectiveRunner> MakeGlooPeer(CollectiveContext& context) {
-  return std::make_unique<GlooPeer>(context);
+std::unique_ptr<CollectiveRunner> MakeGlooPeer(const PeerPlace& place) {
+  return std::make_unique<GlooPeer>(place.context);
 }
 
 }  // namespace ronde::bench

@@ -125,7 +125,7 @@ class MpiPeer final : public CollectiveRunner {
 
 }  // namespace
 
-std::unique_ptr<CollectiveRunner> MakeMpiPeer(CollectiveContext&) {
+std::unique_ptr<CollectiveRunner> MakeMpiPeer(const PeerPlace&) {
   return std::make_unique<MpiPeer>();
 }
 

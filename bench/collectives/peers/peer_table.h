@@ -13,10 +13,16 @@ class CollectiveContext;
 
 namespace ronde::bench {
 
-/// A library that `--peers` can name. `make` gets what its ranks can find one another with.
+/// What a peer's ranks can find one another with, and where buffers lie.
+struct PeerPlace {
+  CollectiveContext& context;
+  BenchDevice* device;  ///< null: in host memory
+};
+
+/// A library that `--peers` can name.
 struct PeerEntry {
   std::string_view name;
-  std::unique_ptr<CollectiveRunner> (*make)(CollectiveContext& context);
+  std::unique_ptr<CollectiveRunner> (*make)(const PeerPlace& place);
 };
 
 /// The peers of this build, in the order of the CMake list, which is the registry.

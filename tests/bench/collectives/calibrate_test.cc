@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "bench/collectives/calibrate_device.h"
 #include "core/base/text_file.h"
 #include "core/comm/topology.h"
 #include "tests/support/run_ranks.h"
@@ -45,6 +46,32 @@ TEST(Calibrate, WritesAFileThatEveryRankCountExtendsAndSelectionReads) {
     ASSERT_NE(context.value()->tuning(), nullptr);
     EXPECT_TRUE(Selector::Create(config, context.value()->tuning()).ok());
   });
+}
+
+TEST(CalibrateDevice, PutsTheDevicesCostsBesideTheHosts) {
+  const TemporaryFolder folder;
+  const std::string path = folder.File("tuning.json");
+  RunRanksOwning(2, [&](std::unique_ptr<Transport> transport) {
+    const int rank = transport->rank();
+    auto direct = DirectRunner::CreateOn(std::move(transport), Config());
+    ASSERT_TRUE(direct.ok());
+    ASSERT_TRUE(Calibrate(*direct.value(), Config(), path, kQuick).ok());
+    auto device = BenchDevice::Open(DeviceChoice::kSimulated, rank);
+    ASSERT_TRUE(device.ok());
+    const Status status = CalibrateDevice(*direct.value(), *device.value(), Config(), path, kQuick);
+    EXPECT_TRUE(status.ok()) << status.message();
+  });
+  const auto file = ReadTuningFile(path);
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  const Tuning* const tuning = file.value().Find(2, 1);
+  ASSERT_NE(tuning, nullptr);
+  EXPECT_FALSE(tuning->allreduce.empty());
+  ASSERT_TRUE(tuning->device.has_value());
+  EXPECT_EQ(tuning->device->device, "simulated");
+  EXPECT_GT(tuning->device->costs.peer.alpha_us, 0);
+  EXPECT_GT(tuning->device->costs.host_copy.alpha_us, 0);
+  ASSERT_FALSE(tuning->device->allreduce.empty());
+  EXPECT_EQ(tuning->device->allreduce[0].algorithm, "cuda_ipc");
 }
 
 TEST(Calibrate, NeedsCompanyAndAFileOfItsOwn) {

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/collectives/gradient_negotiation_report.h"
-#include "tests/bench/session_worlds.h"
+#include "bench/collectives/session_worlds.h"
 #include "tests/support/run_ranks.h"
 
 namespace ronde::bench {

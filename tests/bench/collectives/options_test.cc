@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/device/device_list.h"
+
 namespace ronde::bench {
 namespace {
 
@@ -131,6 +133,29 @@ TEST(BenchOptions, ReadIdleAndNegotiation) {
   EXPECT_FALSE(Parse({"gradients"}).options.gradients->negotiation);
 }
 
+TEST(BenchOptions, ReadDevicesAndRanksAsThreads) {
+  EXPECT_EQ(Parse({"allreduce"}).options.device, DeviceChoice::kCpu);
+  EXPECT_FALSE(Parse({"allreduce"}).options.rules.on_device);
+  const ParsedOptions parsed = Parse({"alltoall", "--device", "simulated", "--ranks", "3", "--path",
+                                      "engine", "--buffers", "registered"});
+  ASSERT_FALSE(parsed.exit_code.has_value());
+  EXPECT_EQ(parsed.options.device, DeviceChoice::kSimulated);
+  EXPECT_EQ(parsed.options.thread_ranks, 3);
+  EXPECT_TRUE(parsed.options.rules.on_device);
+  EXPECT_EQ(Parse({"--calibrate", "--device", "simulated"}).options.calibrate, "ronde_tuning.json");
+}
+
+TEST(BenchOptions, CudaIsThereOrItsAbsenceIsSaid) {
+  std::string error;
+  const ParsedOptions parsed = Parse({"allreduce", "--device", "cuda"}, &error);
+  if (BuiltWithCuda()) {
+    EXPECT_FALSE(parsed.exit_code.has_value()) << error;
+    return;
+  }
+  EXPECT_EQ(parsed.exit_code, 2);
+  EXPECT_THAT(error, testing::HasSubstr("--device cuda: this build has no CUDA support"));
+}
+
 struct BadInput {
   std::vector<std::string> arguments;
   std::string names;  // what the message must mention
@@ -177,6 +202,19 @@ TEST(BenchOptions, BadInputIsOneLineThatNamesIt) {
       {{"gradients", "--negotiation", "--peers", "mpi"}, "--peers: means nothing for `gradients"},
       {{"--json", "negotiate"}, "negotiate"},
       {{"allreduce", "--timeout-s", "soon"}, "--timeout-s"},
+      {{"allreduce", "--device", "gpu"}, "gpu"},
+      {{"allreduce", "--ranks", "2"}, "--ranks: on --device cpu"},
+      {{"allreduce", "--device", "simulated", "--ranks", "2,4"}, "--ranks 2,4"},
+      {{"allreduce", "--device", "simulated", "--ranks", "0"}, "--ranks 0"},
+      {{"allreduce", "--device", "simulated", "--cache", "cold"}, "--cache cold"},
+      {{"allreduce", "--device", "simulated", "--consume"}, "--consume"},
+      {{"allreduce", "--device", "simulated", "--bounds"}, "--bounds"},
+      {{"allreduce", "--device", "simulated", "-o", "adasum"}, "--path engine"},
+      {{"allreduce", "--device", "simulated", "--peers", "nccl"}, "'nccl' needs a GPU"},
+      {{"allreduce", "--peers", "nccl"}, "'nccl' works on device memory"},
+      {{"sendrecv", "--device", "simulated"}, "sendrecv"},
+      {{"gradients", "--device", "simulated"}, "--device: means nothing for `gradients`"},
+      {{"idle", "--device", "cuda"}, "--device: means nothing for `idle`"},
   };
   for (const BadInput& bad : cases) {
     std::string error;

@@ -27,9 +27,10 @@ TEST(JsonLine, HoldsTheContractsKeys) {
   for (const char* key :
        {"collective", "size_bytes", "count",   "dtype",    "op",        "buffers",   "path",
         "algorithm",  "time_us",    "p50_us",  "p99_us",   "algbw_gbs", "busbw_gbs", "wrong",
-        "peers",      "cache",      "consume", "in_place", "ranks",     "root"}) {
+        "peers",      "cache",      "consume", "in_place", "ranks",     "root",      "device"}) {
     EXPECT_TRUE(json.contains(key)) << key;
   }
+  EXPECT_EQ(json["device"], "cpu");
   EXPECT_EQ(json["dtype"], "float32");
   EXPECT_EQ(json["wrong"], 0);
   EXPECT_EQ(json["peers"]["mpi"]["time_us"], 4.0);

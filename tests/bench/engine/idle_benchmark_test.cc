@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "bench/collectives/session_worlds.h"
 #include "core/base/clock.h"
-#include "tests/bench/session_worlds.h"
 #include "tests/support/run_ranks.h"
 
 namespace ronde::bench {
