@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kLineBytes = 128;
 constexpr std::size_t kPinnedBytes = kLineBytes + kMaxPeerBlocks * sizeof(FaultRecord);
 // Two words more, for a reduction whose result nobody needs.
-constexpr std::size_t kStateBytes = (kPeerStateWords + 2) * sizeof(std::uint64_t);
+constexpr std::size_t kStateBytes = kPeerStateWords * sizeof(std::uint64_t);
 constexpr std::size_t kAlignment = 256;
 // How long peers may take to finish reading.
 constexpr double kPeersEndS = 1;
@@ -125,17 +125,8 @@ void DeviceChannel::AfterBarrier(const MemoryPlace& lent) {
   lent_at_[second ? 1 : 0] = barriers_;
 }
 
-// A reduction of a byte that nobody else reads: where peers end, their memory may go.
 Status DeviceChannel::Barrier() {
-  PeerReduction call;
-  call.dtype = DataType::kUInt8;
-  call.count = 1;
-  call.sync = sync();
-  call.blocks = 1;
-  std::uint64_t* const own = call.sync.state + kPeerStateWords;
-  for (int peer = 0; peer < size(); ++peer) call.inputs[peer] = own;
-  call.outputs[call.sync.rank] = own + 1;
-  RONDE_RETURN_IF_ERROR(kernels_->OneShot(stream(), call));
+  RONDE_RETURN_IF_ERROR(kernels_->Barrier(stream(), sync()));
   AfterBarrier();
   return Status::Ok();
 }

@@ -90,6 +90,8 @@ class DeviceChannel {
   /// To be called when a kernel has been given to the stream that begins with a barrier of all
   /// ranks. `lent`: the half that peers may still read when it has ended here; else none.
   void AfterBarrier(const MemoryPlace& lent = {});
+  /// All ranks of the host get there before what stream() is given from now on begins.
+  Status Barrier();
 
   // --- Failures.
   /// Any thread: all waits of this channel's kernels end, those that come later too.
@@ -104,9 +106,6 @@ class DeviceChannel {
   [[nodiscard]] bool aborted() const;
   /// Peers may still read a half, for there was no barrier since.
   [[nodiscard]] bool IsLent() const;
-  /// On the stream: all ranks get there.
-  Status Barrier();
-
   Device* device_;
   int number_;
   DeviceBuffer state_;   // kPeerStateWords; see PeerSync

@@ -66,7 +66,8 @@ Status DeviceContext::Open(const Options& options) {
   staging_bytes_ = options.staging_bytes;
   // Whatever goes wrong here is told to all before anybody waits for this rank.
   const Status own_part = PrepareOwnPart(options.channels);
-  const DevicePart part = {device_, own_part, world_->group_->rank(), options.channels};
+  const DevicePart part = {device_, own_part, world_->group_->rank(),
+                           group_->transport().carries_device_memory(), options.channels};
   RONDE_ASSIGN_OR_RETURN(const DeviceAgreement agreement, AgreeOnDevices(*group_, part));
   facts_ = agreement.facts;
   local_names_ = agreement.local_names;

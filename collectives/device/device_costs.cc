@@ -23,11 +23,11 @@ DeviceCosts DefaultDeviceCosts(DeviceLinkKind link, int ranks) {
                 .gamma_us = 1 / kMemoryRate};
   costs.nccl = {.alpha_us = pcie ? 25.0 : 15.0, .beta_us = 1 / rate, .gamma_us = 0};
   costs.host_copy = {.alpha_us = 5, .beta_us = 1 / kPcieRate, .gamma_us = 0};
-  costs.one_shot_bytes = OneShotBytes(costs.peer, ranks);
+  costs.one_shot_bytes = DeviceOneShotBytes(costs.peer, ranks);
   return costs;
 }
 
-std::int64_t OneShotBytes(const LinkCost& peer, int ranks) {
+std::int64_t DeviceOneShotBytes(const LinkCost& peer, int ranks) {
   if (ranks < 2) return 0;
   const double peers = ranks - 1;
   // One shot copies its input to where peers read it, unless it is there already.

@@ -34,6 +34,6 @@ struct DeviceCosts {
 [[nodiscard]] DeviceCosts DefaultDeviceCosts(DeviceLinkKind link, int ranks);
 
 /// The size at which one shot, which has a barrier less, costs as much as two, which move less.
-[[nodiscard]] std::int64_t OneShotBytes(const LinkCost& peer, int ranks);
+[[nodiscard]] std::int64_t DeviceOneShotBytes(const LinkCost& peer, int ranks);
 
 }  // namespace ronde

@@ -32,6 +32,7 @@ struct Introduction {
   std::int32_t nccl_version = 0;
   StatusCode usable = StatusCode::kOk;
   std::uint8_t has_device = 0;
+  std::uint8_t gpu_direct = 0;
   DeviceKind kind = DeviceKind::kCuda;
   // Equal for ranks of a host that work on one device.
   std::array<std::byte, 32> identity = {};
@@ -57,6 +58,7 @@ Introduction Introduce(const DevicePart& part) {
   Introduction own;
   own.world_rank = part.world_rank;
   own.usable = part.usable.code();
+  own.gpu_direct = part.gpu_direct ? 1 : 0;
   SetText(&own.text, part.usable.message());
   if (part.device == nullptr) return own;
   own.has_device = 1;
@@ -153,6 +155,10 @@ Result<DeviceAgreement> AgreeOnDevices(CollectiveContext& group, const DevicePar
   agreement.facts.kind = all.front().kind;
   agreement.facts.nccl_version = one_nccl ? all.front().nccl_version : 0;
   agreement.facts.devices_are_distinct = sharing == 1;
+  agreement.facts.gpu_direct = agreement.facts.kind == DeviceKind::kCuda &&
+                               std::all_of(all.begin(), all.end(), [](const Introduction& rank) {
+                                 return rank.gpu_direct != 0;
+                               });
   agreement.facts.peer_blocks =
       std::clamp(fewest->concurrent_blocks / (sharing * part.channels), 1, kMaxPeerBlocks);
   RONDE_ASSIGN_OR_RETURN(agreement.facts.link, SlowestLink(group, all));

@@ -21,6 +21,8 @@ struct DeviceFacts {
   bool devices_are_distinct = false;
   /// The slowest between two ranks of a host.
   DeviceLinkKind link = DeviceLinkKind::kPcie;
+  /// The transport of every rank sends device memory to other hosts as it is.
+  bool gpu_direct = false;
   /// NCCL_VERSION_CODE of the NCCL that all ranks have; 0 where one has none or another.
   int nccl_version = 0;
   /// The most blocks that a kernel may have that waits for peers: however many such kernels of
@@ -39,6 +41,7 @@ struct DevicePart {
   Device* device = nullptr;  ///< null: none
   Status usable;             ///< else why the device cannot be used
   int world_rank = 0;        ///< how this rank is called in messages
+  bool gpu_direct = false;   ///< what its transport says of device memory
   int channels = 1;
 };
 

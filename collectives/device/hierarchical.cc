@@ -182,7 +182,6 @@ class Piece {
     call.memory = {.tensor = static_cast<std::byte*>(arguments_.output),
                    .slots = resources.slots(plan.slot_space),
                    .slot_bytes = plan.slot_bytes};
-    call.spare = resources.spare();
     return call;
   }
 

@@ -77,6 +77,9 @@ class ForwardingTransport : public Transport {
     return inner_.Split(color, key, deadline);
   }
   [[nodiscard]] std::uint64_t bytes_sent() const override { return inner_.bytes_sent(); }
+  [[nodiscard]] bool carries_device_memory() const override {
+    return inner_.carries_device_memory();
+  }
   [[nodiscard]] void* native_communicator() override { return inner_.native_communicator(); }
 
  protected:

@@ -138,6 +138,8 @@ class Transport {
 
   /// Bytes of data that this rank has sent to peers, splits included.
   [[nodiscard]] virtual std::uint64_t bytes_sent() const = 0;
+  /// Whether messages to other hosts may be sent from and received into memory of CUDA devices.
+  [[nodiscard]] virtual bool carries_device_memory() const { return false; }
 
   /// The library's own communicator for algorithms that hand over to it (an MPI_Comm* for the
   /// world of "mpi"); null elsewhere.

@@ -17,8 +17,10 @@ HierarchicalCompanion& HierarchicalCompanion::Of(DeviceContext& context) {
   if (DeviceCompanion* const known = context.companion(kName)) {
     return static_cast<HierarchicalCompanion&>(*known);
   }
+  auto companion = std::make_unique<HierarchicalCompanion>();
+  companion->gpu_direct = context.facts().gpu_direct;
   return static_cast<HierarchicalCompanion&>(
-      context.Keep(std::string(kName), std::make_unique<HierarchicalCompanion>()));
+      context.Keep(std::string(kName), std::move(companion)));
 }
 
 void HierarchicalCompanion::Abort() {

@@ -7,23 +7,6 @@
 namespace ronde {
 namespace {
 
-// A reduction of bytes that nobody needs: all ranks of the host get there. Each reads its own only:
-// who has met the others last may be gone before they would have read his.
-Status Meet(const PlanCall& call, StreamView stream) {
-  PeerReduction meeting;
-  meeting.dtype = DataType::kUInt8;
-  meeting.count = 1;
-  meeting.sync = call.channel.sync();
-  meeting.blocks = 1;
-  for (int peer = 0; peer < meeting.sync.ranks; ++peer) {
-    meeting.inputs[peer] = call.spare + sizeof(std::uint64_t) / 2;
-  }
-  meeting.outputs[meeting.sync.rank] = call.spare;
-  RONDE_RETURN_IF_ERROR(call.context.kernels().OneShot(stream, meeting));
-  call.channel.AfterBarrier();
-  return Status::Ok();
-}
-
 InputReduction Reduction(const PlanCall& call, const PlanPlace& to, const Scaling& scaling) {
   InputReduction reduction;
   reduction.dtype = call.sum.dtype;
@@ -79,7 +62,7 @@ Status IssueStep(const PlanCall& call, const DevicePlan& plan, const PlanStep& s
   switch (step.kind) {
     case PlanStepKind::kEnter:
     case PlanStepKind::kLeave:
-      return Meet(call, stream);
+      return call.channel.Barrier();  // on the stream for kernels, which is the channel's
     case PlanStepKind::kReduceLocal:
       return ReduceLocal(call, step, stream);
     case PlanStepKind::kAdd:

@@ -21,8 +21,7 @@ struct PlanCall {
   /// that reduce in place.
   std::vector<std::byte*> inputs = {};
   std::vector<std::byte*> outputs = {};
-  PlanMemory memory = {};      ///< `tensor` is this rank's output
-  std::byte* spare = nullptr;  ///< 8 bytes of device memory for results that nobody needs
+  PlanMemory memory = {};  ///< `tensor` is this rank's output
 };
 
 /// Gives a step of a stream to it.

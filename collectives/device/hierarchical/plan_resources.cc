@@ -14,7 +14,6 @@ Result<std::unique_ptr<PlanResources>> PlanResources::Create(Device& device, Str
   std::unique_ptr<PlanResources> made(new PlanResources(device, compute));
   RONDE_ASSIGN_OR_RETURN(made->copy_out_, Stream::Create(device, StreamPriority::kHigh));
   RONDE_ASSIGN_OR_RETURN(made->copy_in_, Stream::Create(device, StreamPriority::kHigh));
-  RONDE_ASSIGN_OR_RETURN(made->spare_, DeviceBuffer::Create(device, sizeof(std::uint64_t)));
   made->streams_[static_cast<std::size_t>(PlanEngine::kCopyOut)] = made->copy_out_.view();
   made->streams_[static_cast<std::size_t>(PlanEngine::kCopyIn)] = made->copy_in_.view();
   return made;
@@ -22,14 +21,13 @@ Result<std::unique_ptr<PlanResources>> PlanResources::Create(Device& device, Str
 
 PlanResources::~PlanResources() {
   bool ended = true;
-  // The channel's stream, too: it may still work in room and spare. The context aborts it first.
+  // The channel's stream, too: it may still work in the room. The context aborts it first.
   for (const StreamView& stream : streams_) {
     if (stream.device == nullptr) continue;
     const Status status = device_->Synchronize(stream.native, Deadline::After(kEndS));
     ended = ended && status.code() != StatusCode::kTimeout;
   }
   if (ended) return;
-  new DeviceBuffer(std::move(spare_));
   new DeviceBuffer(std::move(pinned_));
   new DeviceBuffer(std::move(room_));
 }

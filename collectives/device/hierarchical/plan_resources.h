@@ -29,7 +29,6 @@ class PlanResources {
     return streams_[static_cast<std::size_t>(engine)];
   }
   [[nodiscard]] EventPool& events() { return events_; }
-  [[nodiscard]] std::byte* spare() const { return spare_.data(); }
   [[nodiscard]] std::byte* slots(PlanSpace space) const { return Buffer(space).data(); }
 
   /// Room for the slots of `plan`. Where they must grow, it waits for the copies of the call
@@ -53,7 +52,6 @@ class PlanResources {
   EventPool events_;
   Stream copy_out_;
   Stream copy_in_;
-  DeviceBuffer spare_;
   DeviceBuffer pinned_;
   DeviceBuffer room_;
 };

@@ -68,6 +68,9 @@ class MpiTransport final : public Transport {
   Status CheckLiveness() override { return world_.CheckLiveness(); }
   Result<std::unique_ptr<Transport>> Split(int color, int key, Deadline deadline) override;
   [[nodiscard]] std::uint64_t bytes_sent() const override { return world_.bytes_sent(); }
+  [[nodiscard]] bool carries_device_memory() const override {
+    return world_.carries_device_memory();
+  }
   [[nodiscard]] void* native_communicator() override {
     return group_ == 0 ? world_.communicator() : nullptr;
   }

@@ -83,6 +83,9 @@ class MpiWorld {
   Status CheckLiveness();
   [[nodiscard]] bool failed() const { return !failure_.ok(); }
   [[nodiscard]] bool gave_cause() const { return gave_cause_; }
+  [[nodiscard]] bool carries_device_memory() const {
+    return net_ != nullptr && net_->carries_device_memory();
+  }
 
   /// Called between two looks at something that has not happened yet: spins for a while, then
   /// yields the core. `turns` counts the calls of one wait.

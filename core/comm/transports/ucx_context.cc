@@ -33,7 +33,13 @@ Status UcxContext::Initialize(std::span<const UcxSetting> settings) {
   params.mt_workers_shared = 0;
   status = library_.init_version(UCP_API_MAJOR, UCP_API_MINOR, &params, config, &context_);
   library_.config_release(config);
-  return status == UCS_OK ? Status::Ok() : Failure(library_, "ucp_init", status);
+  if (status != UCS_OK) return Failure(library_, "ucp_init", status);
+  ucp_context_attr_t attributes = {};
+  attributes.field_mask = UCP_ATTR_FIELD_MEMORY_TYPES;
+  if (library_.context_query(context_, &attributes) == UCS_OK) {
+    knows_device_memory_ = (attributes.memory_types & UCS_BIT(UCS_MEMORY_TYPE_CUDA)) != 0;
+  }
+  return Status::Ok();
 }
 
 Status UcxContext::CreateWorker() {

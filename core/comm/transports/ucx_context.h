@@ -32,6 +32,9 @@ class UcxContext {
   /// What peers on other hosts need to reach the worker.
   [[nodiscard]] const std::vector<std::byte>& address() const { return address_; }
   [[nodiscard]] int event_descriptor() const { return event_descriptor_; }
+  /// Whether this UCX was built with CUDA and has found a device: it then knows a device's memory
+  /// from the host's and moves it by itself.
+  [[nodiscard]] bool knows_device_memory() const { return knows_device_memory_; }
 
  private:
   explicit UcxContext(const UcxLibrary& library) : library_(library) {}
@@ -43,6 +46,7 @@ class UcxContext {
   ucp_worker_h worker_ = nullptr;
   std::vector<std::byte> address_;
   int event_descriptor_ = -1;
+  bool knows_device_memory_ = false;
 };
 
 }  // namespace ronde

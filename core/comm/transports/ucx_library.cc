@@ -27,6 +27,7 @@ Result<UcxLibrary> LoadOnce() {
   Find(library, "ucp_config_release", &ucx.config_release, &status);
   Find(library, "ucp_init_version", &ucx.init_version, &status);
   Find(library, "ucp_cleanup", &ucx.cleanup, &status);
+  Find(library, "ucp_context_query", &ucx.context_query, &status);
   Find(library, "ucp_worker_create", &ucx.worker_create, &status);
   Find(library, "ucp_worker_destroy", &ucx.worker_destroy, &status);
   Find(library, "ucp_worker_query", &ucx.worker_query, &status);

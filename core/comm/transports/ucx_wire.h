@@ -41,6 +41,9 @@ class UcxWire final : public NetWire {
   std::optional<ControlMessage> Poll() override;
   [[nodiscard]] bool HasMessage() override;
 
+  [[nodiscard]] bool carries_device_memory() const override {
+    return context_->knows_device_memory();
+  }
   [[nodiscard]] int event_descriptor() const override { return context_->event_descriptor(); }
   bool Arm() override;
   void Sleep(double seconds) override;

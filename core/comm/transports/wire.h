@@ -58,6 +58,9 @@ class NetWire : public Wire {
   /// Whether Poll would give one.
   [[nodiscard]] virtual bool HasMessage() = 0;
 
+  /// Whether data may lie in memory of CUDA devices.
+  [[nodiscard]] virtual bool carries_device_memory() const { return false; }
+
   /// Becomes readable when something happens after Arm() has said true.
   [[nodiscard]] virtual int event_descriptor() const = 0;
   /// False when there is something to do first: Progress().

@@ -16,8 +16,8 @@ using testing::HasSubstr;
 TEST(DeviceCosts, OneShotEndsWhereItsBytesCostABarrier) {
   const LinkCost peer = {.alpha_us = 8, .beta_us = 1e-5, .gamma_us = 0};
   // Per byte: 3 beta against 3/4 * 2 beta.
-  EXPECT_NEAR(static_cast<double>(OneShotBytes(peer, 4)), 4 / 1.5e-5, 1);
-  EXPECT_EQ(OneShotBytes(peer, 1), 0);
+  EXPECT_NEAR(static_cast<double>(DeviceOneShotBytes(peer, 4)), 4 / 1.5e-5, 1);
+  EXPECT_EQ(DeviceOneShotBytes(peer, 1), 0);
 }
 
 TEST(DeviceCosts, MoreRanksAndSlowerLinksEndOneShotSooner) {

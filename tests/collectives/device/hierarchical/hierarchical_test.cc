@@ -181,7 +181,7 @@ INSTANTIATE_TEST_SUITE_P(
                     NamedWorld{"Delayed", {{2, 2}, {}, false, /*delay_seed=*/7}},
                     NamedWorld{"DelayedOfThree", {{1, 2, 1}, {}, false, /*delay_seed=*/8}},
                     NamedWorld{"DelayedDirect", {{1, 1, 1}, {}, true, /*delay_seed=*/9}}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& instance) { return instance.param.name; });
 
 TEST_P(HierarchicalOfDevices, HasTheBitsOfTreesOverRanksAndHosts) {
   ExpectBits(GetParam().world, Counts({}));

@@ -36,7 +36,7 @@ std::vector<std::byte> Serial(const std::vector<std::vector<std::byte>>& inputs,
 
 class PlanInterpreterTest : public testing::TestWithParam<PlanCase> {};
 INSTANTIATE_TEST_SUITE_P(Topologies, PlanInterpreterTest, testing::ValuesIn(PlanCases()),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& instance) { return instance.param.name; });
 
 // Sums of random 64-bit numbers are right only where every contribution is in them once.
 TEST_P(PlanInterpreterTest, EveryContributionIsAddedOnceInAnyOrder) {

@@ -75,7 +75,7 @@ std::vector<DevicePlan> PlansOf(const DevicePlanShape& shape) {
 
 class PlanTest : public testing::TestWithParam<PlanCase> {};
 INSTANTIATE_TEST_SUITE_P(Topologies, PlanTest, testing::ValuesIn(PlanCases()),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& instance) { return instance.param.name; });
 
 TEST_P(PlanTest, ShapeIsAccepted) {
   EXPECT_TRUE(CheckDevicePlanShape(GetParam().shape).ok());
