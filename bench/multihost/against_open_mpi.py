@@ -30,8 +30,8 @@ def bands(options):
             yield low, high, samples
 
 
-def measure(options):
-    runs = []
+def measure(options, runs):
+    """Appends every row to `runs`, so that they are there when it is interrupted."""
     for hosts in options.hosts:
         crowded = hosts * options.ranks > len(os.sched_getaffinity(0))
         fair = {"OMPI_MCA_mpi_yield_when_idle": "1"} if crowded else {}
@@ -49,7 +49,6 @@ def measure(options):
                                  for row in rows]
                 print(f"{hosts} hosts: {repeat + 1} of {options.repeats} done", file=sys.stderr,
                       flush=True)
-    return runs
 
 
 def best(by_setting):
@@ -101,7 +100,11 @@ def main():
     parser.add_argument("--max", type=beds.size_bytes, default=64 << 20, help="largest size [64M]")
     options, options.bench_arguments = parser.parse_known_args()
     beds.skip_where_impossible()
-    runs = measure(options)
+    runs = []
+    try:
+        measure(options, runs)
+    except KeyboardInterrupt:
+        print("interrupted: what there is so far", file=sys.stderr)
     summary = summarize(runs, options.figure)
     print_table(summary)
     if options.json:
