@@ -3,18 +3,12 @@
 #include "collectives/allreduce/hierarchical/parts.h"
 #include "collectives/device/algorithm.h"
 #include "collectives/selector.h"
-#include "core/base/strcat.h"
 
 namespace ronde {
 namespace {
 
-constexpr std::string_view kAuto = "auto";
-
 std::string KnownNames() {
-  std::string names(kAuto);
-  for (const AllreduceAlgorithm* algorithm : AllreduceAlgorithms()) {
-    names += StrCat(", ", algorithm->name());
-  }
+  std::string names = StrCat(kAutoRule, ", ", ListNames(AllreduceAlgorithms()));
   for (const DeviceAllreduceAlgorithm* algorithm : DeviceAllreduceAlgorithms()) {
     if (FindAllreduceAlgorithm(algorithm->name()) != nullptr) continue;
     names += StrCat(", ", algorithm->name());
@@ -30,6 +24,13 @@ std::string_view Shortcoming(const OrderPromise& promise) {
 }
 
 }  // namespace
+
+bool AsksForHierarchy(CollectiveContext& context) {
+  const Hierarchy form = context.hierarchy();
+  const bool named = form == Hierarchy::kLeader || form == Hierarchy::kRails;
+  const Communicator& world = context.communicator();
+  return named && !world.single_host() && world.most_ranks_per_host() > 1;
+}
 
 ReductionOrder RequiredOrder(const Config& config) {
   if (!config.GetSwitch(Setting::kReproducible)) return ReductionOrder::kOffsetDependent;
@@ -63,13 +64,13 @@ Result<std::vector<SizeRule>> NamedAllreduceRules(const Config& config) {
 }
 
 bool ConcernsHostMemory(const SizeRule& rule) {
-  return rule.part != RulePart::kWhole || rule.algorithm == kAuto ||
+  return rule.part != RulePart::kWhole || rule.algorithm == kAutoRule ||
          FindAllreduceAlgorithm(rule.algorithm) != nullptr;
 }
 
 bool ConcernsDeviceMemory(const SizeRule& rule) {
   return rule.part == RulePart::kWhole &&
-         (rule.algorithm == kAuto || FindDeviceAllreduceAlgorithm(rule.algorithm) != nullptr);
+         (rule.algorithm == kAutoRule || FindDeviceAllreduceAlgorithm(rule.algorithm) != nullptr);
 }
 
 Status CheckReproducibleRules(

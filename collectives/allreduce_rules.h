@@ -3,19 +3,48 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "collectives/allreduce/algorithm.h"
+#include "collectives/collective_context.h"
 #include "collectives/size_rules.h"
 #include "collectives/tuning_file.h"
 #include "core/base/config.h"
 #include "core/base/status.h"
+#include "core/base/strcat.h"
 
 // What the Selector of host memory and the DeviceSelector have in common.
 
 namespace ronde {
+
+inline constexpr std::string_view kAutoRule = "auto";
+/// What --hierarchy means where it names a form, and rules for parts (local=, net=).
+inline constexpr std::string_view kHierarchicalAlgorithm = "hierarchical";
+
+/// The one of this name, or null.
+template <class Algorithm>
+[[nodiscard]] const Algorithm* FindByName(std::span<const Algorithm* const> algorithms,
+                                          std::string_view name) {
+  for (const Algorithm* algorithm : algorithms) {
+    if (algorithm->name() == name) return algorithm;
+  }
+  return nullptr;
+}
+/// "ring, direct, ...".
+template <class Algorithm>
+[[nodiscard]] std::string ListNames(std::span<const Algorithm* const> algorithms) {
+  std::string names;
+  for (const Algorithm* algorithm : algorithms) {
+    names += StrCat(names.empty() ? "" : ", ", algorithm->name());
+  }
+  return names;
+}
+
+/// Whether --hierarchy names a form of the hierarchical algorithm, and the hosts have one.
+[[nodiscard]] bool AsksForHierarchy(CollectiveContext& context);
 
 /// What every call counts as under --reproducible: how many elements a batch holds depends on
 /// timing, and algorithms differ in their order of additions, so one of them has to serve all

@@ -12,21 +12,10 @@
 namespace ronde {
 namespace {
 
-constexpr std::string_view kAuto = "auto";
-constexpr std::string_view kHierarchical = "hierarchical";
-
-std::string AlgorithmNames() {
-  std::string names;
-  for (const AllreduceAlgorithm* algorithm : AllreduceAlgorithms()) {
-    names += StrCat(names.empty() ? "" : ", ", algorithm->name());
-  }
-  return names;
-}
-
 // Rules for parts are such for hierarchical.
 Status CheckReproducible(std::vector<SizeRule> rules, const Config& config) {
   for (SizeRule& rule : rules) {
-    if (rule.part != RulePart::kWhole) rule.algorithm = kHierarchical;
+    if (rule.part != RulePart::kWhole) rule.algorithm = kHierarchicalAlgorithm;
   }
   return CheckReproducibleRules(rules, config, [](std::string_view name) {
     const AllreduceAlgorithm* const algorithm = FindAllreduceAlgorithm(name);
@@ -61,10 +50,7 @@ Status CheckCompression(const Config& config, ReductionOrder required) {
 }  // namespace
 
 const AllreduceAlgorithm* FindAllreduceAlgorithm(std::string_view name) {
-  for (const AllreduceAlgorithm* algorithm : AllreduceAlgorithms()) {
-    if (algorithm->name() == name) return algorithm;
-  }
-  return nullptr;
+  return FindByName(AllreduceAlgorithms(), name);
 }
 
 Result<std::vector<Selector::Rule>> Selector::NamedRules(const Config& config) {
@@ -73,7 +59,7 @@ Result<std::vector<Selector::Rule>> Selector::NamedRules(const Config& config) {
   RONDE_RETURN_IF_ERROR(CheckReproducible(ranges, config));
   // With no setting there is nothing to look through at every call.
   std::vector<Rule> rules;
-  if (ranges.size() == 1 && ranges.front().text == kAuto) return rules;
+  if (ranges.size() == 1 && ranges.front().text == kAutoRule) return rules;
   for (const SizeRule& range : ranges) {
     rules.push_back({range, FindAllreduceAlgorithm(range.algorithm)});
   }
@@ -92,7 +78,7 @@ Result<std::vector<Selector::Rule>> Selector::TunedRules(const Tuning* tuning) {
     return Status::InvalidArgument(
         StrCat(SpecOf(Setting::kTuningFile).flag, ": rule ", rules.size(), " for ", tuning->ranks,
                " ranks names algorithm '", tuned.algorithm,
-               "', which this build does not have; it has: ", AlgorithmNames()));
+               "', which this build does not have; it has: ", ListNames(AllreduceAlgorithms())));
   }
   return rules;
 }
@@ -138,7 +124,7 @@ const AllreduceAlgorithm* Selector::Cheapest(CollectiveContext& context,
 
 const AllreduceAlgorithm* Selector::Meaning(const Rule& rule, CollectiveContext& context) {
   const bool whole = rule.range.part == RulePart::kWhole || context.communicator().single_host();
-  return whole ? rule.algorithm : FindAllreduceAlgorithm(kHierarchical);
+  return whole ? rule.algorithm : FindAllreduceAlgorithm(kHierarchicalAlgorithm);
 }
 
 std::string Selector::Lacks(const AllreduceAlgorithm& algorithm, CollectiveContext& context,
@@ -151,15 +137,13 @@ std::string Selector::Lacks(const AllreduceAlgorithm& algorithm, CollectiveConte
 
 Result<Selector::Decision> Selector::DecideByHierarchy(CollectiveContext& context,
                                                        const AllreduceArguments& arguments) const {
-  const bool asked =
-      context.hierarchy() == Hierarchy::kLeader || context.hierarchy() == Hierarchy::kRails;
-  Communicator& world = context.communicator();
-  if (!asked || world.single_host() || world.most_ranks_per_host() == 1) return Decision{};
-  const AllreduceAlgorithm* const algorithm = FindAllreduceAlgorithm(kHierarchical);
+  if (!AsksForHierarchy(context)) return Decision{};
+  const AllreduceAlgorithm* const algorithm = FindAllreduceAlgorithm(kHierarchicalAlgorithm);
   if (!algorithm->Reduces(arguments.op)) return Decision{};
   const bool possible = algorithm->Supports(context, arguments) && Admits(*algorithm, context);
   if (possible) return Decision{algorithm, Decision::By::kHierarchy, -1};
   if (context.is_process_set()) return Decision{};
+  Communicator& world = context.communicator();
   const std::string_view form = context.hierarchy() == Hierarchy::kLeader ? "leader" : "rails";
   return Status::Unavailable(StrCat(SpecOf(Setting::kHierarchy).flag, " ", form, " cannot run ",
                                     DescribeCall(arguments), " on ", world.size(), " ranks on ",

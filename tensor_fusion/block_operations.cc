@@ -11,7 +11,7 @@
 #include "collectives/reducescatter/reducescatter.h"
 #include "core/base/available_memory.h"
 #include "core/base/strcat.h"
-#include "core/control/block_shape.h"
+#include "tensor_fusion/operation_arguments.h"
 
 namespace ronde {
 namespace {
@@ -21,12 +21,6 @@ using Extents = std::vector<std::int64_t>;
 // Results below this are allocated without asking whether there is memory for them, which takes
 // another exchange.
 constexpr std::int64_t kUnaskedBytes = std::int64_t{256} << 20;
-
-std::int64_t RowElements(const Shape& shape) {
-  std::int64_t elements = 1;
-  for (const std::int64_t extent : std::span(shape).subspan(1)) elements *= extent;
-  return elements;
-}
 
 std::int64_t RowBytes(const Request& request) {
   return RowElements(request.shape) * static_cast<std::int64_t>(SizeOf(request.dtype));
@@ -113,21 +107,7 @@ Status BlockOperations::Gather(ReadyOperation& operation) {
 Status BlockOperations::ReduceAndScatter(const ReadyOperation& operation) {
   const Request& request = operation.response->request;
   if (request.shape.empty()) return Unfit(request, {}, size());
-  const std::int64_t row_elements = RowElements(request.shape);
-  blocks_.clear();
-  for (int rank = 0; rank < context_.size(); ++rank) {
-    blocks_.push_back(ReducescatterRows(request.shape[0], rank, context_.size()) * row_elements);
-  }
-  ReducescatterArguments arguments;
-  arguments.input = operation.entry.input.data;
-  arguments.output = operation.entry.output.data;
-  arguments.rank_counts = blocks_;
-  arguments.dtype = request.dtype;
-  arguments.op = request.op;
-  arguments.prescale = request.prescale;
-  arguments.postscale = request.postscale;
-  arguments.input_place = request.input_place;
-  return Reducescatter(context_, arguments);
+  return Reducescatter(context_, ReducescatterArgumentsFor(operation, context_.size(), blocks_));
 }
 
 Status BlockOperations::Exchange(ReadyOperation& operation) {

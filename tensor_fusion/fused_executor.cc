@@ -8,6 +8,7 @@
 #include "collectives/broadcast/broadcast.h"
 #include "core/base/failure_cause.h"
 #include "core/base/strcat.h"
+#include "tensor_fusion/operation_arguments.h"
 #include "tensor_fusion/widen.h"
 
 namespace ronde {
@@ -19,24 +20,6 @@ constexpr std::int64_t kWidenedElements = std::int64_t{1} << 20;
 
 // A lone tensor may want to pass through a device's staging whatever the threshold is.
 constexpr std::size_t kLeastStagingBytes = 4 << 20;
-
-AllreduceArguments ArgumentsFor(const Request& request) {
-  AllreduceArguments arguments;
-  arguments.count = ElementCount(request.shape);
-  arguments.dtype = request.dtype;
-  arguments.op = request.op;
-  arguments.prescale = request.prescale;
-  arguments.postscale = request.postscale;
-  return arguments;
-}
-
-// The same for what runs in the buffers of the request itself.
-AllreduceArguments PlacedArgumentsFor(const Request& request) {
-  AllreduceArguments arguments = ArgumentsFor(request);
-  arguments.input_place = request.input_place;
-  arguments.output_place = request.output_place;
-  return arguments;
-}
 
 }  // namespace
 
@@ -205,13 +188,8 @@ Status FusedExecutor::RunOneByOne(const Request& request) {
 }
 
 Status FusedExecutor::RunWhereItLies(const Request& request) {
-  AllreduceArguments arguments = PlacedArgumentsFor(request);
-  arguments.output = FindPacked(tensors_);
-  arguments.input = arguments.output;
-  arguments.count = static_cast<std::int64_t>(PackedSizeOf(tensors_) / SizeOf(request.dtype));
-  if (arguments.output == nullptr) {
-    return Status::Internal(StrCat("group '", request.name, "' does not lie as it was said to"));
-  }
+  RONDE_ASSIGN_OR_RETURN(const AllreduceArguments arguments,
+                         ArgumentsWhereItLies(request, tensors_));
   return Allreduce(arguments);
 }
 

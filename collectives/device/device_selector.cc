@@ -1,23 +1,10 @@
 #include "collectives/device/device_selector.h"
 
-#include <optional>
-
 #include "collectives/allreduce_rules.h"
 #include "core/base/strcat.h"
 
 namespace ronde {
 namespace {
-
-constexpr std::string_view kAuto = "auto";
-constexpr std::string_view kHierarchical = "hierarchical";
-
-std::string DeviceAlgorithmNames() {
-  std::string names;
-  for (const DeviceAllreduceAlgorithm* algorithm : DeviceAllreduceAlgorithms()) {
-    names += StrCat(names.empty() ? "" : ", ", algorithm->name());
-  }
-  return names;
-}
 
 std::optional<OrderPromise> PromiseOf(std::string_view name) {
   const DeviceAllreduceAlgorithm* const algorithm = FindDeviceAllreduceAlgorithm(name);
@@ -28,10 +15,7 @@ std::optional<OrderPromise> PromiseOf(std::string_view name) {
 }  // namespace
 
 const DeviceAllreduceAlgorithm* FindDeviceAllreduceAlgorithm(std::string_view name) {
-  for (const DeviceAllreduceAlgorithm* algorithm : DeviceAllreduceAlgorithms()) {
-    if (algorithm->name() == name) return algorithm;
-  }
-  return nullptr;
+  return FindByName(DeviceAllreduceAlgorithms(), name);
 }
 
 Result<std::vector<DeviceSelector::Rule>> DeviceSelector::NamedRules(const Config& config) {
@@ -44,7 +28,7 @@ Result<std::vector<DeviceSelector::Rule>> DeviceSelector::NamedRules(const Confi
     rules.push_back({range, FindDeviceAllreduceAlgorithm(range.algorithm)});
   }
   RONDE_RETURN_IF_ERROR(CheckReproducibleRules(concerned, config, PromiseOf));
-  if (rules.size() == 1 && concerned.front().text == kAuto) rules.clear();
+  if (rules.size() == 1 && concerned.front().text == kAutoRule) rules.clear();
   return rules;
 }
 
@@ -56,10 +40,10 @@ Result<std::vector<DeviceSelector::Rule>> DeviceSelector::TunedRules(const Tunin
     rules.push_back(
         {{tuned.algorithm, tuned.min_bytes, tuned.max_bytes, ""}, algorithm, tuned.buffers});
     if (algorithm != nullptr) continue;
-    return Status::InvalidArgument(
-        StrCat(SpecOf(Setting::kTuningFile).flag, ": device rule ", rules.size(), " for ",
-               tuning->ranks, " ranks names algorithm '", tuned.algorithm,
-               "', which this build does not have; it has: ", DeviceAlgorithmNames()));
+    return Status::InvalidArgument(StrCat(
+        SpecOf(Setting::kTuningFile).flag, ": device rule ", rules.size(), " for ", tuning->ranks,
+        " ranks names algorithm '", tuned.algorithm,
+        "', which this build does not have; it has: ", ListNames(DeviceAllreduceAlgorithms())));
   }
   return rules;
 }
@@ -90,19 +74,15 @@ Status DeviceSelector::CannotRun(const std::string& who, const DeviceAllreduceAl
       "; use auto"));
 }
 
-Result<DeviceSelector::Decision> DeviceSelector::DecideByHierarchy(
+std::optional<DeviceSelector::Decision> DeviceSelector::DecideByHierarchy(
     DeviceContext& context, const AllreduceArguments& arguments) const {
-  const Hierarchy form = context.group().hierarchy();
-  const bool asked = form == Hierarchy::kLeader || form == Hierarchy::kRails;
-  Communicator& world = context.group().communicator();
-  if (!asked || world.single_host() || world.most_ranks_per_host() == 1) return Decision{};
-  const DeviceAllreduceAlgorithm* const algorithm = FindDeviceAllreduceAlgorithm(kHierarchical);
-  if (algorithm == nullptr || !algorithm->Reduces(arguments.op)) return Decision{};
-  if (CanRun(*algorithm, context, arguments)) {
-    return Decision{algorithm, Decision::By::kHierarchy, -1};
-  }
+  if (!AsksForHierarchy(context.group())) return std::nullopt;
+  const DeviceAllreduceAlgorithm* const algorithm =
+      FindDeviceAllreduceAlgorithm(kHierarchicalAlgorithm);
+  if (!algorithm->Reduces(arguments.op)) return std::nullopt;
   // Nobody named an algorithm: staged through host memory, the tensor is reduced in that form.
-  return Decision{nullptr, Decision::By::kHierarchy, -1};
+  const bool staged = !CanRun(*algorithm, context, arguments);
+  return Decision{staged ? nullptr : algorithm, Decision::By::kHierarchy};
 }
 
 const DeviceAllreduceAlgorithm* DeviceSelector::Cheapest(DeviceContext& context,
@@ -111,7 +91,7 @@ const DeviceAllreduceAlgorithm* DeviceSelector::Cheapest(DeviceContext& context,
   double best_cost = 0;
   const bool flat = context.group().hierarchy() == Hierarchy::kFlat;
   for (const DeviceAllreduceAlgorithm* algorithm : DeviceAllreduceAlgorithms()) {
-    if (flat && algorithm->name() == kHierarchical) continue;
+    if (flat && algorithm->name() == kHierarchicalAlgorithm) continue;
     if (!CanRun(*algorithm, context, judged)) continue;
     const double cost = algorithm->Cost(context, judged);
     if (best == nullptr || cost < best_cost) {
@@ -136,8 +116,7 @@ Result<DeviceSelector::Decision> DeviceSelector::Decide(DeviceContext& context,
     return CannotRun(StrCat(SpecOf(Setting::kAllreduceAlgorithm).flag, " '", rule.range.text, "'"),
                      *rule.algorithm, context, arguments);
   }
-  RONDE_ASSIGN_OR_RETURN(const Decision by_hierarchy, DecideByHierarchy(context, arguments));
-  if (by_hierarchy.by == Decision::By::kHierarchy) return by_hierarchy;
+  if (const auto by_hierarchy = DecideByHierarchy(context, arguments)) return *by_hierarchy;
   AllreduceArguments judged = arguments;
   if (required_ > ReductionOrder::kOffsetDependent) judged.count = kReproducibleCount;
   for (std::size_t i = 0; i < tuned_.size(); ++i) {

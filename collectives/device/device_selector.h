@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -66,9 +67,9 @@ class DeviceSelector {
   /// `who`: what named it.
   [[nodiscard]] Status CannotRun(const std::string& who, const DeviceAllreduceAlgorithm& algorithm,
                                  DeviceContext& context, const AllreduceArguments& arguments) const;
-  /// By::kCost where --hierarchy leaves the choice open.
-  [[nodiscard]] Result<Decision> DecideByHierarchy(DeviceContext& context,
-                                                   const AllreduceArguments& arguments) const;
+  /// Nothing where --hierarchy leaves the choice open.
+  [[nodiscard]] std::optional<Decision> DecideByHierarchy(
+      DeviceContext& context, const AllreduceArguments& arguments) const;
   /// Null where none supports the call.
   [[nodiscard]] const DeviceAllreduceAlgorithm* Cheapest(DeviceContext& context,
                                                          const AllreduceArguments& judged) const;

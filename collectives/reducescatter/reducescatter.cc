@@ -40,7 +40,11 @@ const Form& FormFor(CollectiveContext& context, const ReducescatterArguments& ar
   return has_places ? kSharedMemory : kRing;
 }
 
-Status CheckReduction(const ReducescatterArguments& arguments) {
+}  // namespace
+
+Status CheckArguments(const ReducescatterArguments& arguments, int ranks) {
+  RONDE_RETURN_IF_ERROR(
+      CheckBlockSizes("reducescatter", arguments.rank_counts, static_cast<std::size_t>(ranks)));
   if (!IsElementwise(arguments.op)) {
     return Status::InvalidArgument(StrCat("reducescatter: ", Name(arguments.op),
                                           " works on whole tensors, which cannot be scattered; use "
@@ -49,12 +53,8 @@ Status CheckReduction(const ReducescatterArguments& arguments) {
   return CheckScaling("reducescatter", arguments.dtype, arguments.prescale, arguments.postscale);
 }
 
-}  // namespace
-
 Status Reducescatter(CollectiveContext& context, const ReducescatterArguments& arguments) {
-  RONDE_RETURN_IF_ERROR(CheckBlockSizes("reducescatter", arguments.rank_counts,
-                                        static_cast<std::size_t>(context.size())));
-  RONDE_RETURN_IF_ERROR(CheckReduction(arguments));
+  RONDE_RETURN_IF_ERROR(CheckArguments(arguments, context.size()));
   return FormFor(context, arguments).run(context, arguments);
 }
 

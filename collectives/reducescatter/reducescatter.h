@@ -25,6 +25,11 @@ struct ReducescatterArguments {
   MemoryPlace input_place = {};
 };
 
+/// Whether `ranks` ranks can run it; what every form checks first.
+/// Errors: kInvalidArgument for a wrong number of counts, a negative one, an operator that is
+///         not elementwise, or scaling of an integer type.
+[[nodiscard]] Status CheckArguments(const ReducescatterArguments& arguments, int ranks);
+
 /// Reduce-scatter of blocks of any size. Registered input on one host, unless so small that a
 /// second step costs more than a copy: every rank reads its block of every input (pull). Otherwise
 /// on one host: through the slots of the shared channel, inputs of up to 56 bytes in its flag
@@ -42,9 +47,7 @@ struct ReducescatterArguments {
 ///         float32, the same bits from both; ring: depends on the block, 16-bit types round at
 ///         every step; hierarchical: a tree over the ranks of each host, then one over hosts,
 ///         before which 16-bit types round and --wire-compression applies.
-/// Errors: kInvalidArgument for a wrong number of counts, a negative one, an operator that is
-///         not elementwise, or scaling of an integer type; kTimeout, kAborted: `output` is then
-///         undefined.
+/// Errors: as CheckArguments says; kTimeout, kAborted: `output` is then undefined.
 /// Source: ring as in Patarasuk, Yuan, J. Parallel Distrib. Comput. 69(2), 2009.
 Status Reducescatter(CollectiveContext& context, const ReducescatterArguments& arguments);
 

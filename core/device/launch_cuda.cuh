@@ -102,4 +102,12 @@ Status LaunchCuda(StreamView stream, LaunchShape shape, const Kernel& kernel) {
       device, "launching a kernel");
 }
 
+/// For a kernel library that is written over a way of launching.
+struct CudaLauncher {
+  template <class Kernel>
+  static Status Launch(StreamView stream, LaunchShape shape, const Kernel& kernel) {
+    return LaunchCuda(stream, shape, kernel);
+  }
+};
+
 }  // namespace ronde

@@ -65,4 +65,12 @@ Status LaunchSimulated(StreamView stream, LaunchShape shape, const Kernel& kerne
       });
 }
 
+/// For a kernel library that is written over a way of launching.
+struct SimulatedLauncher {
+  template <class Kernel>
+  static Status Launch(StreamView stream, LaunchShape shape, const Kernel& kernel) {
+    return LaunchSimulated(stream, shape, kernel);
+  }
+};
+
 }  // namespace ronde

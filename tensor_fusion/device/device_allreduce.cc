@@ -4,18 +4,10 @@
 #include <utility>
 
 #include "collectives/device/algorithm.h"
+#include "tensor_fusion/operation_arguments.h"
 
 namespace ronde {
 namespace {
-
-AllreduceArguments ArgumentsFor(const Request& request) {
-  AllreduceArguments arguments;
-  arguments.dtype = request.dtype;
-  arguments.op = request.op;
-  arguments.prescale = request.prescale;
-  arguments.postscale = request.postscale;
-  return arguments;
-}
 
 std::int64_t CountOf(std::size_t size_bytes, DataType dtype) {
   return static_cast<std::int64_t>(size_bytes / SizeOf(dtype));

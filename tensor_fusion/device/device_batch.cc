@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/base/strcat.h"
 #include "core/control/message.h"
 #include "tensor_fusion/device/device_executor.h"
+#include "tensor_fusion/operation_arguments.h"
 
 namespace ronde {
 namespace {
@@ -12,21 +12,6 @@ namespace {
 bool IsAlone(std::span<const ReadyOperation> operations, const FusionBatch& batch) {
   return batch.members.size() == 1 &&
          operations[batch.members.front()].response->request.group_counts.empty();
-}
-
-AllreduceArguments PlacedArgumentsFor(const ReadyOperation& operation) {
-  const Request& request = operation.response->request;
-  AllreduceArguments arguments;
-  arguments.input = operation.entry.input.data;
-  arguments.output = operation.entry.output.data;
-  arguments.count = ElementCount(request.shape);
-  arguments.dtype = request.dtype;
-  arguments.op = request.op;
-  arguments.prescale = request.prescale;
-  arguments.postscale = request.postscale;
-  arguments.input_place = request.input_place;
-  arguments.output_place = request.output_place;
-  return arguments;
 }
 
 }  // namespace
@@ -44,14 +29,18 @@ Result<bool> DeviceExecutor::RunOnChannel(const DeviceLane& lane, Operations ope
   RONDE_RETURN_IF_ERROR(Gather(operations, batch));
   const Request& request = first.response->request;
   if (batch.members.size() == 1 && request.output_place.registered()) {
-    return ReduceWhereItLies(lane, request, first);
+    RONDE_ASSIGN_OR_RETURN(const AllreduceArguments arguments,
+                           ArgumentsWhereItLies(request, tensors_));
+    return allreduce_.RunAlone(lane, arguments);
   }
   return allreduce_.RunTensors(lane, request, tensors_, piece_bytes);
 }
 
 Result<bool> DeviceExecutor::RunAlone(const DeviceLane& lane, ReadyOperation& operation) {
   const Request& request = operation.response->request;
-  AllreduceArguments arguments = PlacedArgumentsFor(operation);
+  AllreduceArguments arguments = PlacedArgumentsFor(request);
+  arguments.input = operation.entry.input.data;
+  arguments.output = operation.entry.output.data;
   switch (request.kind) {
     case OperationKind::kAllreduce:
       return allreduce_.RunAlone(lane, arguments);
@@ -64,18 +53,6 @@ Result<bool> DeviceExecutor::RunAlone(const DeviceLane& lane, ReadyOperation& op
     default:
       return movement_.Run(lane, operation);
   }
-}
-
-Result<bool> DeviceExecutor::ReduceWhereItLies(const DeviceLane& lane, const Request& request,
-                                               const ReadyOperation& operation) {
-  AllreduceArguments arguments = PlacedArgumentsFor(operation);
-  arguments.output = FindPacked(tensors_);
-  arguments.input = arguments.output;
-  arguments.count = static_cast<std::int64_t>(PackedSizeOf(tensors_) / SizeOf(request.dtype));
-  if (arguments.output == nullptr) {
-    return Status::Internal(StrCat("group '", request.name, "' does not lie as it was said to"));
-  }
-  return allreduce_.RunAlone(lane, arguments);
 }
 
 Result<bool> DeviceExecutor::RunStaged(Operations operations, const FusionBatch& batch,

@@ -90,9 +90,6 @@ class DeviceExecutor {
   Result<bool> RunOnChannel(const DeviceLane& lane, Operations operations, const FusionBatch& batch,
                             std::size_t piece_bytes);
   Result<bool> RunAlone(const DeviceLane& lane, ReadyOperation& operation);
-  /// tensors_, a group, which lie as they would be packed in mapped memory of all ranks.
-  Result<bool> ReduceWhereItLies(const DeviceLane& lane, const Request& request,
-                                 const ReadyOperation& operation);
   /// Through host memory; false: nothing of it is on the device any more.
   Result<bool> RunStaged(Operations operations, const FusionBatch& batch, CollectiveContext& group);
   Result<bool> RunWithoutDevice(Operations operations, const FusionBatch& batch);

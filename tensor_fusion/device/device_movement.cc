@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <span>
 
 #include "collectives/device/nccl/nccl_companion.h"
 #include "core/base/strcat.h"
-#include "core/control/block_shape.h"
 #include "core/control/message.h"
+#include "tensor_fusion/operation_arguments.h"
 
 namespace ronde {
 namespace {
@@ -16,12 +15,6 @@ bool HasForm(const Request& request) {
   return request.kind == OperationKind::kBroadcast ||
          request.kind == OperationKind::kReducescatter ||
          (request.kind == OperationKind::kAllgather && request.into_output);
-}
-
-std::int64_t RowElements(const Shape& shape) {
-  std::int64_t elements = 1;
-  for (const std::int64_t extent : std::span(shape).subspan(1)) elements *= extent;
-  return elements;
 }
 
 }  // namespace
@@ -91,24 +84,9 @@ Status DeviceMovement::Gather(const DeviceLane& lane, const ReadyOperation& oper
 }
 
 Status DeviceMovement::ReduceAndScatter(const DeviceLane& lane, const ReadyOperation& operation) {
-  const Request& request = operation.response->request;
-  const int ranks = lane.context.size();
-  const std::int64_t row_elements = RowElements(request.shape);
-  blocks_.clear();
-  for (int rank = 0; rank < ranks; ++rank) {
-    blocks_.push_back(ReducescatterRows(request.shape[0], rank, ranks) * row_elements);
-  }
-  ReducescatterArguments arguments;
-  arguments.input = operation.entry.input.data;
-  arguments.output = operation.entry.output.data;
-  arguments.rank_counts = blocks_;
-  arguments.dtype = request.dtype;
-  arguments.op = request.op;
-  arguments.prescale = request.prescale;
-  arguments.postscale = request.postscale;
-  arguments.input_place = request.input_place;
   RONDE_ASSIGN_OR_RETURN(const NcclCall call, NcclCallFor(lane.context, lane.channel));
-  return NcclReducescatter(call, arguments);
+  return NcclReducescatter(call,
+                           ReducescatterArgumentsFor(operation, lane.context.size(), blocks_));
 }
 
 }  // namespace ronde

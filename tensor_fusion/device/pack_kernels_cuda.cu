@@ -4,16 +4,6 @@
 #include "tensor_fusion/device/launched_pack_kernels.h"
 
 namespace ronde {
-namespace {
-
-struct CudaLauncher {
-  template <typename Kernel>
-  static Status Launch(StreamView stream, LaunchShape shape, const Kernel& kernel) {
-    return LaunchCuda(stream, shape, kernel);
-  }
-};
-
-}  // namespace
 
 Result<std::unique_ptr<PackKernels>> CreateCudaPackKernels(Device& device) {
   return std::unique_ptr<PackKernels>(

@@ -4,16 +4,6 @@
 #include "tensor_fusion/device/launched_pack_kernels.h"
 
 namespace ronde {
-namespace {
-
-struct SimulatedLauncher {
-  template <typename Kernel>
-  static Status Launch(StreamView stream, LaunchShape shape, const Kernel& kernel) {
-    return LaunchSimulated(stream, shape, kernel);
-  }
-};
-
-}  // namespace
 
 std::unique_ptr<PackKernels> CreateSimulatedPackKernels(Device& device) {
   return std::make_unique<kernels::LaunchedPackKernels<kernels::HostConvert, SimulatedLauncher>>(

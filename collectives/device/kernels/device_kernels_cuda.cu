@@ -4,16 +4,6 @@
 #include "core/device/launch_cuda.cuh"
 
 namespace ronde {
-namespace {
-
-struct CudaLauncher {
-  template <typename Kernel>
-  static Status Launch(StreamView stream, LaunchShape shape, const Kernel& kernel) {
-    return LaunchCuda(stream, shape, kernel);
-  }
-};
-
-}  // namespace
 
 Result<std::unique_ptr<DeviceKernels>> CreateCudaKernels(Device& device) {
   return std::unique_ptr<DeviceKernels>(

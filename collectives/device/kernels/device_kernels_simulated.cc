@@ -4,16 +4,6 @@
 #include "core/device/launch_simulated.h"
 
 namespace ronde {
-namespace {
-
-struct SimulatedLauncher {
-  template <typename Kernel>
-  static Status Launch(StreamView stream, LaunchShape shape, const Kernel& kernel) {
-    return LaunchSimulated(stream, shape, kernel);
-  }
-};
-
-}  // namespace
 
 std::unique_ptr<DeviceKernels> CreateSimulatedKernels(Device& device) {
   return std::make_unique<kernels::LaunchedKernels<kernels::HostConvert, SimulatedLauncher>>(

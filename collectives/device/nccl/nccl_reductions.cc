@@ -4,8 +4,8 @@
 #include "collectives/check_scaling.h"
 #include "collectives/device/nccl/nccl_collectives.h"
 #include "collectives/device/nccl/nccl_reduction.h"
+#include "collectives/reducescatter/reducescatter.h"
 #include "collectives/shared/block_layout.h"
-#include "core/base/strcat.h"
 
 namespace ronde {
 namespace {
@@ -31,17 +31,6 @@ Status ScaleAfter(const NcclCall& call, DataType dtype, void* output, std::int64
                   double factor) {
   if (factor == 1 || count == 0) return Status::Ok();
   return call.kernels.Scale(call.stream, dtype, output, output, count, factor);
-}
-
-Status CheckReducescatter(const ReducescatterArguments& arguments, int ranks) {
-  RONDE_RETURN_IF_ERROR(
-      CheckBlockSizes("reducescatter", arguments.rank_counts, static_cast<std::size_t>(ranks)));
-  if (!IsElementwise(arguments.op)) {
-    return Status::InvalidArgument(StrCat("reducescatter: ", Name(arguments.op),
-                                          " works on whole tensors, which cannot be scattered; use "
-                                          "allreduce"));
-  }
-  return CheckScaling("reducescatter", arguments.dtype, arguments.prescale, arguments.postscale);
 }
 
 }  // namespace
@@ -75,7 +64,7 @@ Status NcclAllreduce(const NcclCall& call, const AllreduceArguments& arguments) 
 
 Status NcclReducescatter(const NcclCall& call, const ReducescatterArguments& arguments) {
   const int ranks = call.communicator.size();
-  RONDE_RETURN_IF_ERROR(CheckReducescatter(arguments, ranks));
+  RONDE_RETURN_IF_ERROR(CheckArguments(arguments, ranks));
   const std::span<const std::int64_t> counts = arguments.rank_counts;
   const auto [fewest, most] = std::minmax_element(counts.begin(), counts.end());
   if (*most == 0) return Status::Ok();

@@ -8,17 +8,10 @@ namespace {
 // Of so few threads, on the room that Device::concurrent_blocks() counts for one block of 1024.
 constexpr int kBlocksAtOnce = 4;
 
-struct Launcher {
-  template <class Kernel>
-  Status operator()(StreamView stream, LaunchShape shape, const Kernel& kernel) const {
-    return LaunchCuda(stream, shape, kernel);
-  }
-};
-
 }  // namespace
 
 Result<std::unique_ptr<OptimizerKernels>> CreateCudaOptimizerKernels(Device& device) {
-  return std::unique_ptr<OptimizerKernels>(std::make_unique<LaunchedOptimizerKernels<Launcher>>(
+  return std::unique_ptr<OptimizerKernels>(std::make_unique<LaunchedOptimizerKernels<CudaLauncher>>(
       kBlocksAtOnce * device.concurrent_blocks()));
 }
 

@@ -12,7 +12,7 @@
 
 namespace ronde {
 
-/// OptimizerKernels over a way of launching, `Status Launcher(StreamView, LaunchShape, kernel)`:
+/// OptimizerKernels over a way of launching, `Launcher::Launch(stream, shape, kernel)`:
 /// what the simulated and the CUDA implementation share.
 template <class Launcher>
 class LaunchedOptimizerKernels final : public OptimizerKernels {
@@ -62,7 +62,7 @@ class LaunchedOptimizerKernels final : public OptimizerKernels {
   template <class Kernel>
   Status Launch(StreamView stream, const Kernel& kernel, std::int64_t useful_blocks) const {
     const auto blocks = std::clamp<std::int64_t>(useful_blocks, 1, most_blocks_);
-    return Launcher()(stream, {static_cast<int>(blocks), Kernel::kMaxThreads}, kernel);
+    return Launcher::Launch(stream, {static_cast<int>(blocks), Kernel::kMaxThreads}, kernel);
   }
 
   const int most_blocks_;
