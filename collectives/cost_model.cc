@@ -27,6 +27,7 @@ std::int64_t OneShotBytes(const LinkCost& link, double ranks) {
 CostModel DefaultCosts(const Crowding& crowding) {
   CostModel costs;
   if (crowding.cache_bytes > 0) costs.streaming_bytes = crowding.cache_bytes;
+  costs.ranks_per_shared_core = crowding.ranks_per_shared_core;
   if (crowding.ranks_per_host <= crowding.cores) return costs;
   const double ranks_per_core = static_cast<double>(crowding.ranks_per_host) / crowding.cores;
   costs.shared_memory = Crowded(costs.shared_memory, ranks_per_core);
@@ -39,6 +40,13 @@ CostModel DefaultCosts(const Crowding& crowding) {
 const LinkCost& BoundingLink(CollectiveContext& context) {
   const CostModel& costs = context.costs();
   return context.communicator().single_host() ? costs.local : costs.network;
+}
+
+double MessageUs(CollectiveContext& context, double busy) {
+  const double alpha_us = BoundingLink(context).alpha_us;
+  const double turns = busy * context.costs().ranks_per_shared_core;
+  if (context.communicator().single_host() || turns <= 1) return alpha_us;
+  return (alpha_us + kCrowdedMessageUs) * turns;
 }
 
 int CeilLog2(int ranks) {

@@ -32,6 +32,8 @@ inline constexpr LinkCost kNetworkCost = {.alpha_us = 20, .beta_us = 6e-3, .gamm
 inline constexpr double kPackageCrossingUs = 3e-5;
 /// A step among ranks that have to take turns on a core: each wait gives the core away.
 inline constexpr double kCrowdedStepUs = 1.3;
+/// The same for a message between hosts, whose two ends both have to be put back on a core.
+inline constexpr double kCrowdedMessageUs = 6;
 
 /// What algorithms are judged by, and the sizes at which they change their ways. Plain data, equal
 /// on all ranks (see HostFacts and TuningFile), as every choice that is made from it must be.
@@ -45,6 +47,9 @@ struct CostModel {
   /// From this working set on (bytes of all ranks' buffers together) results that are not read
   /// soon are written past the cache: the last level's size.
   std::int64_t streaming_bytes = 32 << 20;
+  /// Ranks for each core of the machine that several hosts share (containers); up to 1 they do not
+  /// take turns. In no tuning file: what was measured there is told by its rules.
+  double ranks_per_shared_core = 1;
 
   friend bool operator==(const CostModel&, const CostModel&) = default;
 };
@@ -54,6 +59,8 @@ struct Crowding {
   int ranks_per_host = 1;        ///< the most
   int cores = 1;                 ///< the fewest that a host's ranks may use together
   std::int64_t cache_bytes = 0;  ///< the least last-level cache; 0: unknown
+  /// Where several hosts are one machine: its ranks for each core that they may use; the most.
+  double ranks_per_shared_core = 1;
 };
 
 /// The defaults, adapted: more ranks than cores share bandwidth and pay for turns at every step.
@@ -61,6 +68,11 @@ struct Crowding {
 
 /// The link that bounds a collective over all ranks of the context.
 [[nodiscard]] const LinkCost& BoundingLink(CollectiveContext& context);
+
+/// Microseconds for the first byte of a message over that link while the part `busy` of all ranks
+/// handles one. Between hosts that share their cores more ranks than there are cores take turns,
+/// so that it is messages that count there, and not how many follow on one another.
+[[nodiscard]] double MessageUs(CollectiveContext& context, double busy = 1);
 
 /// ceil(log2(ranks)).
 [[nodiscard]] int CeilLog2(int ranks);

@@ -12,6 +12,7 @@
 #include "core/base/log.h"
 #include "core/base/strcat.h"
 #include "core/base/text_file.h"
+#include "core/comm/host_identity.h"
 #include "core/comm/topology_file.h"
 
 namespace ronde {
@@ -22,10 +23,11 @@ constexpr int kMaskWords = 64;
 constexpr int kNoLimit = 1 << 30;
 
 using Text = std::array<char, 512>;
+using CpuMask = std::array<std::uint64_t, kMaskWords>;
 
 // What a rank tells the others of its host.
 struct RankRecord {
-  std::array<std::uint64_t, kMaskWords> cpus{};
+  CpuMask cpus{};
   std::int32_t quota_cores = kNoLimit;  // of its control group
   std::int32_t packages = 0;
   std::int32_t bound_package = -1;
@@ -37,6 +39,8 @@ struct RankRecord {
 // What the hosts tell each other.
 struct HostRecord {
   Crowding crowding;
+  std::array<char, 64> machine{};  // empty: its own
+  CpuMask cpus{};
   std::int64_t tuning_bytes = 0;
   Text error{};
 };
@@ -55,13 +59,23 @@ RankRecord RecordOf(const Topology& topology) {
   return record;
 }
 
-int CoresOf(const std::vector<RankRecord>& ranks) {
-  int cores = 0;
-  for (int word = 0; word < kMaskWords; ++word) {
-    std::uint64_t together = 0;
-    for (const RankRecord& rank : ranks) together |= rank.cpus[word];
-    cores += std::popcount(together);
+template <typename Record>
+CpuMask CpusOf(const std::vector<Record>& records) {
+  CpuMask together{};
+  for (const Record& record : records) {
+    for (int word = 0; word < kMaskWords; ++word) together[word] |= record.cpus[word];
   }
+  return together;
+}
+
+int Count(const CpuMask& cpus) {
+  int count = 0;
+  for (const std::uint64_t word : cpus) count += std::popcount(word);
+  return count;
+}
+
+int CoresOf(const std::vector<RankRecord>& ranks) {
+  int cores = Count(CpusOf(ranks));
   if (cores == 0) cores = kNoLimit;  // a topology file that names no CPUs
   for (const RankRecord& rank : ranks) cores = std::min(cores, rank.quota_cores);
   return cores;
@@ -98,11 +112,25 @@ HostRecord Summarize(const std::vector<RankRecord>& ranks) {
   HostRecord host;
   host.crowding.ranks_per_host = static_cast<int>(ranks.size());
   host.crowding.cores = CoresOf(ranks);
+  host.cpus = CpusOf(ranks);
   for (const RankRecord& rank : ranks) {
     TakeLesser(rank.cache_bytes, host.crowding.cache_bytes);
     Merge(rank, host);
   }
   return host;
+}
+
+// Of the machine that `host` is, where it is others', too.
+double RanksPerSharedCore(const HostRecord& host, const std::vector<HostRecord>& hosts) {
+  std::vector<HostRecord> together;
+  int ranks = 0;
+  for (const HostRecord& other : hosts) {
+    if (host.machine[0] == 0 || other.machine != host.machine) continue;
+    together.push_back(other);
+    ranks += other.crowding.ranks_per_host;
+  }
+  const int cores = Count(CpusOf(together));
+  return together.size() < 2 || cores == 0 ? 1 : static_cast<double>(ranks) / cores;
 }
 
 HostRecord Summarize(const std::vector<HostRecord>& hosts) {
@@ -112,6 +140,8 @@ HostRecord Summarize(const std::vector<HostRecord>& hosts) {
         std::max(job.crowding.ranks_per_host, host.crowding.ranks_per_host);
     job.crowding.cores = std::min(job.crowding.cores, host.crowding.cores);
     TakeLesser(host.crowding.cache_bytes, job.crowding.cache_bytes);
+    job.crowding.ranks_per_shared_core =
+        std::max(job.crowding.ranks_per_shared_core, RanksPerSharedCore(host, hosts));
     Merge(host, job);
   }
   return job;
@@ -146,13 +176,15 @@ struct Luggage {
 };
 
 Result<HostRecord> AgreeOnJob(Communicator& world, const std::vector<RankRecord>& ranks,
-                              const Deadline& deadline) {
+                              const std::string& machine, const Deadline& deadline) {
   Transport& local = world.local().transport();
   HostRecord job;
   if (local.rank() == 0) {
     Transport& leaders = world.cross().transport();
     std::vector<HostRecord> hosts(static_cast<std::size_t>(leaders.size()));
-    hosts[static_cast<std::size_t>(leaders.rank())] = Summarize(ranks);
+    HostRecord& own = hosts[static_cast<std::size_t>(leaders.rank())];
+    own = Summarize(ranks);
+    std::memcpy(own.machine.data(), machine.data(), std::min(machine.size(), own.machine.size()));
     RONDE_RETURN_IF_ERROR(ExchangeRecords(leaders, &hosts, deadline));
     job = Summarize(hosts);
   }
@@ -202,12 +234,14 @@ Result<HostFacts> AgreeOnHosts(Communicator& world, const Config& config,
   std::vector<RankRecord> ranks(static_cast<std::size_t>(local.size()));
   ranks[static_cast<std::size_t>(local.rank())] = own.record;
   RONDE_RETURN_IF_ERROR(ExchangeRecords(local, &ranks, deadline));
-  RONDE_ASSIGN_OR_RETURN(const HostRecord job, AgreeOnJob(world, ranks, deadline));
+  // A topology file speaks of a machine of its own.
+  const bool detected = config.GetText(Setting::kTopology) == "auto";
+  RONDE_ASSIGN_OR_RETURN(const HostRecord job,
+                         AgreeOnJob(world, ranks, detected ? MachineId() : "", deadline));
   if (job.error[0] != 0) return Status::InvalidArgument(job.error.data());
 
   HostFacts facts;
   facts.local_packages = PackagesOf(ranks);
-  const bool detected = config.GetText(Setting::kTopology) == "auto";
   facts.local_cores = detected ? CoresOf(ranks) : AvailableCores();
   facts.crowding = job.crowding;
   if (job.tuning_bytes == 0) return facts;

@@ -37,15 +37,14 @@ class HalvingDoubling final : public AllreduceAlgorithm {
     const LinkCost& link = BoundingLink(context);
     const auto bytes = static_cast<double>(SizeBytes(arguments));
     const int stride = FoldStride(context.size());
+    const double message_us = MessageUs(context, 1.0 / stride);
     double cost = 0;
     for (int left = (context.size() + stride - 1) / stride, part = 2; part <= left; part *= 2) {
       const double half = bytes / part;
       const double rate = half > kLargestMessage ? kLargeMessageShare : 1;
-      cost += 2 * link.alpha_us + (half * link.beta_us + ReceiveAndReduceUs(context, half)) / rate;
+      cost += 2 * message_us + (half * link.beta_us + ReceiveAndReduceUs(context, half)) / rate;
     }
-    const double fold =
-        2 * link.alpha_us + bytes * link.beta_us + ReceiveAndReduceUs(context, bytes);
-    return cost + CeilLog2(stride) * fold;
+    return cost + FoldUs(context, bytes * link.beta_us + ReceiveAndReduceUs(context, bytes));
   }
 
   Status Run(CollectiveContext& context, const AllreduceArguments& arguments) const override;

@@ -73,17 +73,19 @@ double NetCost(CollectiveContext& context, const AllreduceArguments& arguments,
                                                          : WireBytes(plan.wire, arguments.count));
   const double sum =
       bytes / static_cast<double>(std::max<std::size_t>(1, plan.chunks)) * link.gamma_us;
+  const double busy = plan.carriers * hosts / context.size();
+  const double message_us = MessageUs(context, busy);
   const double messages = hosts - 1;  // alpha is mostly system calls, which they do not share
   switch (plan.net) {
     case NetForm::kPairwise:
     case NetForm::kOneShot:
-      return messages * link.alpha_us + (hosts - 1) * (bytes * link.beta_us + sum);
+      return messages * message_us + (hosts - 1) * (bytes * link.beta_us + sum);
     case NetForm::kGather:
-      return CeilLog2(host_count) * link.alpha_us + (hosts - 1) * (bytes * link.beta_us + sum);
+      return CeilLog2(host_count) * message_us + (hosts - 1) * (bytes * link.beta_us + sum);
     case NetForm::kDirect:
-      return 2 * messages * link.alpha_us + (hosts - 1) / hosts * (2 * bytes * link.beta_us + sum);
+      return 2 * messages * message_us + (hosts - 1) / hosts * (2 * bytes * link.beta_us + sum);
     case NetForm::kRing:
-      return (hosts - 1) * (2 * link.alpha_us + 2 * bytes / hosts * link.beta_us + sum / hosts);
+      return (hosts - 1) * (2 * message_us + 2 * bytes / hosts * link.beta_us + sum / hosts);
     case NetForm::kNamed:
       break;
   }

@@ -2,6 +2,8 @@
 
 #include <bit>
 
+#include "collectives/collective_context.h"
+
 namespace ronde {
 
 /// For doublings over any number of ranks: every FoldStride(p)-th rank takes part, the least power
@@ -12,5 +14,9 @@ namespace ronde {
   while (!std::has_single_bit(static_cast<unsigned>((ranks + stride - 1) / stride))) stride *= 2;
   return stride;
 }
+
+/// What folding costs, there and back: two messages and `data_us` at every level, at which half of
+/// the ranks that are left send.
+[[nodiscard]] double FoldUs(CollectiveContext& context, double data_us);
 
 }  // namespace ronde

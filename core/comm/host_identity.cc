@@ -15,12 +15,16 @@ std::string HostName() {
   return name.data();
 }
 
-std::string DerivedHostId() {
+std::string MachineId() {
   std::string boot_id;
   std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), boot_id);
+  return boot_id;
+}
+
+std::string DerivedHostId() {
   std::array<char, 64> network = {};
   if (readlink("/proc/self/ns/net", network.data(), network.size() - 1) < 0) network[0] = '?';
-  return StrCat(boot_id, "/", HostName(), "/", network.data());
+  return StrCat(MachineId(), "/", HostName(), "/", network.data());
 }
 
 }  // namespace ronde

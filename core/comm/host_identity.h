@@ -9,6 +9,10 @@ namespace ronde {
 /// hosts to whoever set them up. RONDE_HOST_ID overrides it where a transport is created.
 [[nodiscard]] std::string DerivedHostId();
 
+/// What hosts have in common that share a machine's cores without knowing it, as containers do: the
+/// kernel's boot id; empty where it is hidden.
+[[nodiscard]] std::string MachineId();
+
 /// For messages to people.
 [[nodiscard]] std::string HostName();
 

@@ -1,5 +1,6 @@
 #include "collectives/host_facts.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -88,6 +89,24 @@ TEST(HostFacts, CrowdingIsTheWorstHostsOnAllRanks) {
     EXPECT_EQ(facts.value().crowding.ranks_per_host, 3);
     EXPECT_EQ(facts.value().local_packages.size(), transport.rank() == 0 ? 1U : 3U);
   });
+}
+
+// As containers do; a topology file, of which each host has one, speaks of different machines.
+TEST(HostFacts, HostsOfOneMachineCountTheRanksThatShareItsCores) {
+  const TemporaryFolder folder;
+  const auto cpus = static_cast<double>(AllowedCpus().size());
+  for (const bool described : {false, true}) {
+    const Config config =
+        described ? With(Setting::kTopology, TwoPackages(folder, {0, 1})) : Config();
+    RunRanksOnHosts({"a", "b", "b", "c"}, [&](Transport& transport) {
+      auto world = Communicator::Create(transport);
+      ASSERT_TRUE(world.ok());
+      const auto facts = AgreeOnHosts(world.value(), config, Deadline::After(30));
+      ASSERT_TRUE(facts.ok());
+      EXPECT_EQ(facts.value().crowding.ranks_per_shared_core,
+                described ? 1 : std::max(1.0, 4 / cpus));
+    });
+  }
 }
 
 TEST(HostFacts, RankZerosTuningFileIsUsedByAllWhereverTheirsIs) {

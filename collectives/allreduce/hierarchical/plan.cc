@@ -13,10 +13,10 @@ namespace ronde {
 namespace {
 
 constexpr std::size_t kLineBytes = 64;  // a whole number of elements of any type
-// What a carrier sends at once. MPI hands so much to the kernel in one go (its limit is 64 KiB,
-// with a header); more waits for the receiver's answer, and this thread for both. With 1 Gb/s and 2
-// hosts x 2 ranks 16 MiB took 143 ms so, and 172 ms with 128 KiB.
-constexpr std::size_t kLargestShardBytes = 60 << 10;
+// What a carrier sends at once to one host. MPI hands so much to the kernel in one go (its limit is
+// 64 KiB, with a header); more waits for the receiver's answer, and this thread for both. With 1
+// Gb/s and 2 hosts x 2 ranks 16 MiB took 143 ms so, and 172 ms with 128 KiB.
+constexpr std::size_t kLargestMessageBytes = 60 << 10;
 // Up to this size one rank a host speaks for all: a message each costs more than its bytes.
 constexpr std::size_t kLeaderBytes = 4 << 10;
 // Up to this size of a shard hosts send it to all others whole, which saves a phase.
@@ -66,7 +66,10 @@ NetForm NetFormFor(int hosts, std::size_t shard_bytes) {
 void CutIntoChunks(CollectiveContext& context, std::size_t size_bytes, HierarchicalPlan& plan) {
   const auto carriers = static_cast<std::size_t>(plan.carriers);
   // Encoded it is half as large at the most.
-  std::size_t largest_shard = kLargestShardBytes * (plan.wire == WireFormat::kSame ? 1 : 2);
+  std::size_t largest_shard = kLargestMessageBytes * (plan.wire == WireFormat::kSame ? 1 : 2);
+  // Each of several hosts gets its part.
+  const int hosts = context.communicator().host_count();
+  if (hosts > 2 && hosts <= kDirectHosts) largest_shard *= static_cast<std::size_t>(hosts);
   if (context.communicator().most_ranks_per_host() > 1) {
     largest_shard =
         std::min(largest_shard, SlotBytes(context) / (carriers + 1) / kLineBytes * kLineBytes);
