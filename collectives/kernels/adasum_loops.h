@@ -10,13 +10,6 @@ namespace {
 
 // --- Eight partial sums, whatever the width of the registers.
 
-#if defined(__AVX512F__)
-constexpr int kRegisterBytes = 64;
-#elif defined(__AVX2__)
-constexpr int kRegisterBytes = 32;
-#else
-constexpr int kRegisterBytes = 16;
-#endif
 using Doubles = double __attribute__((vector_size(kRegisterBytes)));
 using Floats = float __attribute__((vector_size(kRegisterBytes / 2)));
 constexpr Index kLanes = 8;

@@ -11,6 +11,7 @@
 
 #include <type_traits>
 
+#include "collectives/kernels/half_registers.h"
 #include "collectives/kernels/reduce_call.h"
 #include "collectives/kernels/reduce_elements.h"
 #include "collectives/reduce_kernels.h"
@@ -229,17 +230,11 @@ void Spread(const ReduceCall& call, const Storage* values, Index begin, Index co
 }
 
 // Results [at, at + kGroup) of two or four inputs, combined as a tree.
-template <typename Element, typename Op, int kInputs, bool kScaled>
-inline void ReduceGroup(const ReduceCall& call, Index at, typename Element::Storage* out) {
-  using T = typename Element::Value;
-  constexpr Index kGroup = kGroupBytes / static_cast<Index>(sizeof(typename Element::Storage));
-  alignas(64) T expanded[Element::kConverts ? kInputs : 1][kGroup];
+template <typename Op, typename T, int kInputs>
+inline void ReduceNativeGroup(const ReduceCall& call, Index at, T before, T after, T* out) {
+  constexpr Index kGroup = kGroupBytes / static_cast<Index>(sizeof(T));
   const T* in[kInputs];
-  for (int k = 0; k < kInputs; ++k) {
-    in[k] = Values<Element>(call.inputs[k], at, kGroup, expanded[Element::kConverts ? k : 0]);
-  }
-  const T before = kScaled ? static_cast<T>(call.prescale) : T{1};
-  const T after = kScaled ? static_cast<T>(call.postscale) : T{1};
+  for (int k = 0; k < kInputs; ++k) in[k] = static_cast<const T*>(call.inputs[k]) + at;
   alignas(64) T result[kGroup];
   if constexpr (kInputs == 4) {
     for (Index i = 0; i < kGroup; i += kGroupOf<T>) {
@@ -254,10 +249,25 @@ inline void ReduceGroup(const ReduceCall& call, Index at, typename Element::Stor
                                  after);
     }
   }
+  __builtin_memcpy(out, result, sizeof(result));
+}
+
+// The same for every element type; kAnyInputs for those that convert.
+template <typename Element, typename Op, int kInputs, bool kScaled>
+inline void ReduceGroup(const ReduceCall& call, Index at, typename Element::Storage* out) {
+  using T = typename Element::Value;
+  constexpr Index kGroup = kGroupBytes / static_cast<Index>(sizeof(typename Element::Storage));
   if constexpr (Element::kConverts) {
-    Element::Compress(result, out, kGroup);
+#pragma GCC unroll 4
+    for (Index i = 0; i < kGroup; i += kHalvesPerRegister) {
+      HalfLanes result;
+      ReduceRegister<Element, Op, kInputs, kScaled>(call, at + i, result);
+      __builtin_memcpy(out + i, &result, sizeof(result));
+    }
   } else {
-    __builtin_memcpy(out, result, sizeof(result));
+    const T before = kScaled ? static_cast<T>(call.prescale) : T{1};
+    const T after = kScaled ? static_cast<T>(call.postscale) : T{1};
+    ReduceNativeGroup<Op, T, kInputs>(call, at, before, after, out);
   }
 }
 
@@ -303,6 +313,11 @@ Index ReduceGroups(const ReduceCall& call, bool scaled, bool streams) {
   if (call.divisor != 1) return 0;
   if (call.input_count == 2) return ReduceGroups<Element, Op, 2>(call, scaled, streams);
   if (call.input_count == 4) return ReduceGroups<Element, Op, 4>(call, scaled, streams);
+  if constexpr (Element::kConverts) {
+    if (call.input_count > 1) return ReduceGroups<Element, Op, kAnyInputs>(call, scaled, streams);
+    return streams ? ReduceGroups<Element, Op, 1, true, true>(call)
+                   : ReduceGroups<Element, Op, 1, true, false>(call);
+  }
   return 0;
 }
 
@@ -313,8 +328,10 @@ void Kernel(const ReduceCall& call) {
   const bool scaled = std::is_floating_point_v<T> && (call.prescale != 1 || call.postscale != 1);
   const bool streams = Streams(call);
   const bool direct = call.output_count == 1 && !streams;
-  const Index done =
-      direct && !Element::kConverts ? 0 : ReduceGroups<Element, Op>(call, scaled, streams);
+  // 16-bit types always gain from it, but half_registers.h takes no factor that is NaN.
+  const bool has_nan_factor = call.prescale != call.prescale || call.postscale != call.postscale;
+  const bool in_groups = Element::kConverts ? !has_nan_factor : !direct;
+  const Index done = in_groups ? ReduceGroups<Element, Op>(call, scaled, streams) : 0;
   // Two more where inputs must be expanded: of the last two levels, four at once.
   alignas(64) T buffers[(kLevels + (Element::kConverts ? 2 : 0)) * kBlock];
   alignas(64) Storage results[kBlock];
