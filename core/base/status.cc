@@ -28,9 +28,24 @@ std::string_view StatusCodeName(StatusCode code) {
   return "UNKNOWN";
 }
 
+Status::Status(StatusCode code, std::string message) {
+  if (code != StatusCode::kOk) failure_.reset(new Failure{code, std::move(message)});
+}
+
+Status::FailurePointer Status::Copy(const Status& other) {
+  return FailurePointer(other.ok() ? nullptr : new Failure(*other.failure_));
+}
+
+void Status::Delete::operator()(Failure* failure) const { delete failure; }
+
+const std::string& Status::message() const {
+  static const std::string none;
+  return ok() ? none : failure_->message;
+}
+
 std::string Status::ToString() const {
   if (ok()) return "OK";
-  return StrCat(StatusCodeName(code_), ": ", message_);
+  return StrCat(StatusCodeName(code()), ": ", message());
 }
 
 int ExitCodeFor(const Status& status) {

@@ -9,7 +9,6 @@ namespace {
 
 constexpr std::array<std::string_view, kDataTypeCount> kDataTypeNames = {
     "float16", "bfloat16", "float32", "float64", "int32", "int64", "uint8"};
-constexpr std::array<std::size_t, kDataTypeCount> kDataTypeSizes = {2, 2, 4, 8, 4, 8, 1};
 constexpr std::array<std::string_view, kReduceOpCount> kReduceOpNames = {
     "sum", "average", "min", "max", "product", "adasum"};
 
@@ -22,10 +21,6 @@ std::optional<Enum> ParseName(const std::array<std::string_view, N>& names, std:
 }
 
 }  // namespace
-
-std::size_t SizeOf(DataType dtype) { return kDataTypeSizes[static_cast<std::size_t>(dtype)]; }
-
-bool IsFloatingPoint(DataType dtype) { return dtype <= DataType::kFloat64; }
 
 std::string_view Name(DataType dtype) { return kDataTypeNames[static_cast<std::size_t>(dtype)]; }
 

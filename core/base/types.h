@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -20,6 +21,7 @@ enum class DataType : std::uint8_t {
   kUInt8 = 6,
 };
 inline constexpr int kDataTypeCount = 7;
+inline constexpr std::array<std::size_t, kDataTypeCount> kDataTypeSizes = {2, 2, 4, 8, 4, 8, 1};
 
 /// Reduction operators. kAverage divides the sum by the number of ranks (integers truncate).
 ///
@@ -48,8 +50,11 @@ inline constexpr int kElementwiseOpCount = 5;
 /// Tensor dimensions; an empty shape is a scalar of one element.
 using Shape = std::vector<std::int64_t>;
 
-[[nodiscard]] std::size_t SizeOf(DataType dtype);
-[[nodiscard]] bool IsFloatingPoint(DataType dtype);
+/// Bytes of an element, a power of two.
+[[nodiscard]] constexpr std::size_t SizeOf(DataType dtype) {
+  return kDataTypeSizes[static_cast<std::size_t>(dtype)];
+}
+[[nodiscard]] constexpr bool IsFloatingPoint(DataType dtype) { return dtype <= DataType::kFloat64; }
 [[nodiscard]] std::string_view Name(DataType dtype);
 [[nodiscard]] std::string_view Name(ReduceOp op);
 [[nodiscard]] std::optional<DataType> ParseDataType(std::string_view name);

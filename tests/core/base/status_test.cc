@@ -21,6 +21,29 @@ TEST(Status, KeepsCodeAndMessage) {
   EXPECT_EQ(status.ToString(), "TIMEOUT: rank 1 is late");
 }
 
+TEST(Status, SuccessIsAPointerWithoutAnything) {
+  static_assert(sizeof(Status) == sizeof(void*));
+  const Status status(StatusCode::kOk, "said of nothing");
+  EXPECT_TRUE(status.ok());
+  EXPECT_EQ(status.message(), "");
+  EXPECT_EQ(status, Status::Ok());
+}
+
+TEST(Status, CopiesStandOnTheirOwn) {
+  Status first = Status::Aborted("rank 2 failed");
+  const Status copy = first;
+  first = Status::Timeout("later");
+  EXPECT_EQ(copy, Status::Aborted("rank 2 failed"));
+  first = copy;
+  EXPECT_EQ(first, copy);
+  const Status& same = first;
+  first = same;
+  EXPECT_EQ(first, copy);
+  first = Status::Ok();
+  EXPECT_TRUE(first.ok());
+  EXPECT_FALSE(first == copy);
+}
+
 TEST(Status, CodesAreThoseOfTheAbi) {
   EXPECT_EQ(static_cast<int>(StatusCode::kOk), 0);
   EXPECT_EQ(static_cast<int>(StatusCode::kInvalidArgument), 1);
