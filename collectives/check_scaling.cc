@@ -4,9 +4,7 @@
 
 namespace ronde {
 
-Status CheckScaling(std::string_view collective, DataType dtype, double prescale,
-                    double postscale) {
-  if ((prescale == 1 && postscale == 1) || IsFloatingPoint(dtype)) return Status::Ok();
+Status CannotScale(std::string_view collective, DataType dtype, double prescale, double postscale) {
   return Status::InvalidArgument(StrCat(collective, ": prescale ", prescale, " and postscale ",
                                         postscale, " need a floating-point type, got ",
                                         Name(dtype)));

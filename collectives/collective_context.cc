@@ -206,16 +206,13 @@ SharedChannel* CollectiveContext::shared_channel() {
   return channel;
 }
 
-std::byte* ScratchMemory::Get(std::size_t size_bytes) {
-  constexpr std::size_t kAlignment = 64;
-  if (size_bytes + kAlignment > size_bytes_) {
-    // Doubling keeps the number of growths logarithmic; make_unique would clear the memory.
-    size_bytes_ = std::max(size_bytes + kAlignment, 2 * size_bytes_);
-    memory_.reset();
-    memory_.reset(new std::byte[size_bytes_]);
-  }
+void ScratchMemory::Grow(std::size_t size_bytes) {
+  // Doubling keeps the number of growths logarithmic; make_unique would clear the memory.
+  size_bytes_ = std::max(size_bytes + kAlignment, 2 * size_bytes_);
+  memory_.reset();
+  memory_.reset(new std::byte[size_bytes_]);
   const auto address = reinterpret_cast<std::uintptr_t>(memory_.get());
-  return memory_.get() + (kAlignment - address % kAlignment) % kAlignment;
+  aligned_ = memory_.get() + (kAlignment - address % kAlignment) % kAlignment;
 }
 
 std::uint64_t CollectiveContext::bytes_on_wire() const {

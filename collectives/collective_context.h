@@ -29,10 +29,17 @@ enum class Hierarchy { kAuto, kFlat, kLeader, kRails };
 class ScratchMemory {
  public:
   /// At least `size_bytes`, 64-byte aligned, contents undefined; valid until the next call.
-  [[nodiscard]] std::byte* Get(std::size_t size_bytes);
+  [[nodiscard]] std::byte* Get(std::size_t size_bytes) {
+    if (size_bytes + kAlignment > size_bytes_) Grow(size_bytes);
+    return aligned_;
+  }
 
  private:
+  static constexpr std::size_t kAlignment = 64;
+  void Grow(std::size_t size_bytes);
+
   std::unique_ptr<std::byte[]> memory_;
+  std::byte* aligned_ = nullptr;  // in memory_
   std::size_t size_bytes_ = 0;
 };
 

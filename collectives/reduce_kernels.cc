@@ -7,13 +7,6 @@
 
 namespace ronde {
 
-Scaling ScalingFor(ReduceOp op, DataType dtype, double prescale, double postscale, int ranks) {
-  Scaling scaling = {.prescale = prescale, .postscale = postscale};
-  if (op == ReduceOp::kAverage && IsFloatingPoint(dtype)) scaling.postscale /= ranks;
-  if (op == ReduceOp::kAverage && !IsFloatingPoint(dtype)) scaling.divisor = ranks;
-  return scaling;
-}
-
 void Reduce(ReduceOp op, DataType dtype, std::span<const void* const> inputs, void* output,
             std::int64_t count, const Scaling& scaling) {
   ReduceToAll(op, dtype, inputs, std::span(&output, 1), count, scaling, /*streams=*/false);

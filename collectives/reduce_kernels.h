@@ -18,8 +18,13 @@ struct Scaling {
 /// The one place that says what an average is, so that all algorithms agree bit for bit: for
 /// floating-point types the sum times postscale/ranks (computed in double, then rounded to the
 /// accumulator's type); for integers the sum divided by ranks.
-[[nodiscard]] Scaling ScalingFor(ReduceOp op, DataType dtype, double prescale, double postscale,
-                                 int ranks);
+[[nodiscard]] inline Scaling ScalingFor(ReduceOp op, DataType dtype, double prescale,
+                                        double postscale, int ranks) {
+  Scaling scaling = {.prescale = prescale, .postscale = postscale};
+  if (op == ReduceOp::kAverage && IsFloatingPoint(dtype)) scaling.postscale /= ranks;
+  if (op == ReduceOp::kAverage && !IsFloatingPoint(dtype)) scaling.divisor = ranks;
+  return scaling;
+}
 
 /// How many inputs a reduction may have.
 inline constexpr int kMaxReduceInputs = 1024;

@@ -11,7 +11,7 @@ namespace {
 
 Status InOneRound(CollectiveContext& context, const AllgatherArguments& arguments) {
   const BlockLayout blocks(arguments.rank_bytes);
-  TinyRound round(context, blocks.largest());
+  TinyRound round(context);
   if (const std::size_t own = blocks.size(context.rank()); own > 0) {
     std::memcpy(round.mine(), arguments.input, own);
   }

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "collectives/allreduce/algorithm.h"
@@ -32,6 +34,11 @@ void ReduceAlone(const AllreduceArguments& arguments);
 /// Applies ResultPart(scaling) to `data` in place.
 void FinishResult(const AllreduceArguments& arguments, void* data, std::int64_t count,
                   const Scaling& scaling);
+
+/// How many elements `size_bytes` are. A shift: a division would take as long as a tiny reduction.
+[[nodiscard]] inline std::int64_t CountOf(std::size_t size_bytes, DataType dtype) {
+  return static_cast<std::int64_t>(size_bytes >> std::countr_zero(SizeOf(dtype)));
+}
 
 [[nodiscard]] inline std::size_t SizeBytes(const AllreduceArguments& arguments) {
   return static_cast<std::size_t>(arguments.count) * SizeOf(arguments.dtype);

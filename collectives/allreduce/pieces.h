@@ -26,6 +26,13 @@ class Pieces {
   /// [begin, begin + size_bytes), in order.
   template <typename Visit>
   void ForEach(std::size_t begin, std::size_t size_bytes, const Visit& visit) const {
+    if (pieces_.data() == &whole_) {  // nothing to look for
+      if (begin >= whole_.size_bytes || size_bytes == 0) return;
+      visit(static_cast<const std::byte*>(whole_.input) + begin,
+            static_cast<std::byte*>(whole_.output) + begin, std::size_t{0},
+            std::min(size_bytes, whole_.size_bytes - begin));
+      return;
+    }
     const std::size_t end = begin + size_bytes;
     const auto after = [](std::size_t at, const AllreducePiece& piece) {
       return at < piece.begin + piece.size_bytes;

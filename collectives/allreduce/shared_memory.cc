@@ -73,14 +73,23 @@ bool Streams(CollectiveContext& context, const AllreduceArguments& arguments) {
 
 // What one call works on, in every form.
 struct Call {
-  CollectiveContext& context;
+  // Initialised as an aggregate, all of it would be cleared first, which takes as long as a tiny
+  // message's copies.
+  Call(CollectiveContext& context, const AllreduceArguments& what)
+      : channel(*context.shared_channel()),
+        arguments(what),
+        pieces(what),
+        scaling(ScalingFor(what, context.size())),
+        deadline(context.NewDeadline()),
+        pointers(context) {}
+
   SharedChannel& channel;
   const AllreduceArguments& arguments;
   Pieces pieces;
   Scaling scaling;
   Deadline deadline;
   PointerScratch pointers;
-  bool streams;  // what is copied out is written past the cache
+  bool streams = false;  // what is copied out is written past the cache
 
   // Reduces what lies in [begin, begin + size_bytes) into the outputs; `shown(rank)` is what the
   // others show of that range. Its own input comes from where it lies: what is private needs not
@@ -99,19 +108,17 @@ struct Call {
           results[channel.rank()] = output;
           ReduceToAll(arguments.op, arguments.dtype, operands,
                       returns ? results : results.subspan(channel.rank(), 1),
-                      static_cast<std::int64_t>(size / SizeOf(arguments.dtype)), scaling,
-                      /*streams=*/false);
+                      CountOf(size, arguments.dtype), scaling, /*streams=*/false);
         });
   }
 };
 
 Status RunTiny(Call& call) {
+  SharedChannel& channel = call.channel;
   const std::size_t size = SizeBytes(call.arguments);
-  TinyRound round(call.context, size);
-  call.pointers = round.pointers();
-  call.pieces.Gather(0, size, round.mine());
-  RONDE_RETURN_IF_ERROR(round.Run());
-  call.ReduceTo(0, size, /*returns=*/false, [&round](int rank) { return round.of(rank); });
+  call.pieces.Gather(0, size, channel.next_payload());
+  RONDE_RETURN_IF_ERROR(channel.Step(call.deadline));
+  call.ReduceTo(0, size, /*returns=*/false, [&channel](int rank) { return channel.payload(rank); });
   return Status::Ok();
 }
 
@@ -208,18 +215,13 @@ Status SharedMemory::Run(CollectiveContext& context, const AllreduceArguments& a
   if (ranks == 1) ReduceAlone(arguments);
   if (ranks == 1 || arguments.count == 0) return Status::Ok();
 
-  Call call = {context,
-               *context.shared_channel(),
-               arguments,
-               Pieces(arguments),
-               ScalingFor(arguments, ranks),
-               context.NewDeadline(),
-               PointerScratch(context),
-               Streams(context, arguments)};
+  Call call(context, arguments);
   const std::size_t size_bytes = SizeBytes(arguments);
   context.AddSharedBytes(size_bytes);
   if (TinyRound::Takes(size_bytes)) return RunTiny(call);
-  const Status status = UsesOneShot(context, size_bytes) ? RunOneShot(call) : RunTwoShot(call);
+  if (UsesOneShot(context, size_bytes)) return RunOneShot(call);
+  call.streams = Streams(context, arguments);
+  const Status status = RunTwoShot(call);
   // Who waits for the result may be another thread.
   if (call.streams) EndStream();
   return status;

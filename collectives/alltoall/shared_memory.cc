@@ -26,7 +26,7 @@ Status InOneRound(CollectiveContext& context, const AlltoallArguments& arguments
   const int rank = context.rank();
   const BlockLayout received = ReceivedBy(arguments, rank, ranks);
   const std::size_t sent_bytes = SentBy(arguments, rank, ranks).total();
-  TinyRound round(context, LargestInput(arguments, ranks));
+  TinyRound round(context);
   if (sent_bytes > 0) std::memcpy(round.mine(), arguments.input, sent_bytes);
   RONDE_RETURN_IF_ERROR(round.Run());
   auto* target = static_cast<std::byte*>(arguments.output);

@@ -9,7 +9,7 @@ namespace ronde {
 namespace {
 
 Status InOneRound(CollectiveContext& context, const BroadcastArguments& arguments) {
-  TinyRound round(context, arguments.size_bytes);
+  TinyRound round(context);
   const bool is_root = context.rank() == arguments.root;
   if (is_root) std::memcpy(round.mine(), arguments.data, arguments.size_bytes);
   RONDE_RETURN_IF_ERROR(round.Run());

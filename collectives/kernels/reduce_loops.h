@@ -207,7 +207,8 @@ inline void StreamLine(char* to, const char* from) {
 
 // Whether results may go past the cache: each output then begins with a line.
 bool Streams(const ReduceCall& call) {
-  bool streams = call.streams;
+  if (!call.streams) return false;
+  bool streams = true;
   for (int k = 0; k < call.output_count; ++k) {
     streams &= reinterpret_cast<std::uintptr_t>(call.outputs[k]) % kLineBytes == 0;
   }
@@ -328,6 +329,14 @@ void Kernel(const ReduceCall& call) {
   const bool scaled = std::is_floating_point_v<T> && (call.prescale != 1 || call.postscale != 1);
   const bool streams = Streams(call);
   const bool direct = call.output_count == 1 && !streams;
+  // The most common case, where for a tiny message all else would take longer than the loop.
+  if constexpr (!Element::kConverts) {
+    if (direct && call.input_count == 2 && !scaled && call.divisor == 1) {
+      Combine<Op, T>(static_cast<const T*>(call.inputs[0]), static_cast<const T*>(call.inputs[1]),
+                     static_cast<T*>(call.outputs[0]), call.count);
+      return;
+    }
+  }
   // 16-bit types always gain from it, but half_registers.h takes no factor that is NaN.
   const bool has_nan_factor = call.prescale != call.prescale || call.postscale != call.postscale;
   const bool in_groups = Element::kConverts ? !has_nan_factor : !direct;

@@ -14,15 +14,16 @@ namespace {
 Status InOneRound(CollectiveContext& context, const ReducescatterArguments& arguments) {
   const BlockLayout blocks = BlocksOf(arguments);
   const int rank = context.rank();
-  TinyRound round(context, blocks.total());
+  TinyRound round(context);
   std::memcpy(round.mine(), arguments.input, blocks.total());
   RONDE_RETURN_IF_ERROR(round.Run());
+  const std::span<const void*> operands = PointerScratch(context).operands;
   for (int peer = 0; peer < context.size(); ++peer) {
-    round.pointers().operands[static_cast<std::size_t>(peer)] = round.of(peer) + blocks.begin(rank);
+    operands[static_cast<std::size_t>(peer)] = round.of(peer) + blocks.begin(rank);
   }
   const std::int64_t count = arguments.rank_counts[static_cast<std::size_t>(rank)];
   if (count > 0) {
-    Reduce(arguments.op, arguments.dtype, round.pointers().operands, arguments.output, count,
+    Reduce(arguments.op, arguments.dtype, operands, arguments.output, count,
            ScalingFor(arguments, context.size()));
   }
   context.AddSharedBytes(blocks.total() - blocks.size(rank));

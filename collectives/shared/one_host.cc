@@ -12,10 +12,6 @@ bool OneHostSharesMemory(CollectiveContext& context) {
   return context.shared_channel() != nullptr && context.communicator().single_host();
 }
 
-PointerScratch::PointerScratch(CollectiveContext& context)
-    : PointerScratch(context.Scratch(SizeFor(static_cast<std::size_t>(context.size()))),
-                     static_cast<std::size_t>(context.size())) {}
-
 ByteRange ShareOf(std::size_t total, int rank, int ranks, std::size_t skew) {
   constexpr std::size_t kLineBytes = 64;
   const std::size_t unit = static_cast<std::size_t>(ranks) * kLineBytes;

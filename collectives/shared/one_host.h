@@ -29,7 +29,9 @@ struct PointerScratch {
 
   PointerScratch() = default;
   /// In the context's scratch.
-  explicit PointerScratch(CollectiveContext& context);
+  explicit PointerScratch(CollectiveContext& context)
+      : PointerScratch(context.Scratch(SizeFor(static_cast<std::size_t>(context.size()))),
+                       static_cast<std::size_t>(context.size())) {}
   /// In SizeFor(ranks) bytes at `memory`.
   PointerScratch(std::byte* memory, std::size_t ranks)
       : operands(reinterpret_cast<const void**>(memory), ranks),

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
+#include <cstddef>
 #include <new>
 #include <string>
 
@@ -17,8 +17,7 @@ namespace ronde {
 
 namespace {
 
-constexpr std::size_t kLineAreaBytes = 4096;       // keeps slots page-aligned
-constexpr int kQuickLooks = 4;                     // before anything that costs more than a look
+constexpr int kQuickLooks = 16;                    // before anything that costs more than a look
 constexpr int kPausesPerLook = 32;                 // some 1-2 us between looks at clock and job
 constexpr std::int64_t kSleepSliceNs = 5'000'000;  // how soon a sleeper notices an abort
 constexpr std::int64_t kBriefSliceNs = 200'000;    // where other work must go on
@@ -53,7 +52,8 @@ struct SharedChannel::Flags {
 Result<std::unique_ptr<SharedChannel>> SharedChannel::Create(Transport& local,
                                                              const Options& options,
                                                              Deadline deadline) {
-  static_assert(sizeof(Line) == 64 && sizeof(Flags) <= kLineAreaBytes);
+  static_assert(sizeof(Line) == kLineBytes && offsetof(Line, payload) == kLineBytes - kTinyBytes);
+  static_assert(offsetof(Flags, lines) == 0 && sizeof(Flags) <= kFlagBytes);
   static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
   std::vector<Introduction> all(static_cast<std::size_t>(local.size()));
   all[local.rank()] = {options.world_rank, RoundUp(options.slot_bytes, 64)};
@@ -62,7 +62,7 @@ Result<std::unique_ptr<SharedChannel>> SharedChannel::Create(Transport& local,
   for (const Introduction& rank : all) world_ranks.push_back(static_cast<int>(rank.world_rank));
   const auto slot_bytes = static_cast<std::size_t>(all.front().slot_bytes);
 
-  const std::size_t part_bytes = kLineAreaBytes + 2 * RoundUp(slot_bytes, 4096);
+  const std::size_t part_bytes = kFlagBytes + 2 * RoundUp(slot_bytes, 4096);
   RONDE_ASSIGN_OR_RETURN(auto segment, SharedSegment::Create(local, part_bytes, deadline));
   return std::unique_ptr<SharedChannel>(new SharedChannel(
       local, std::move(segment), std::move(world_ranks), slot_bytes, options.wait));
@@ -74,6 +74,7 @@ SharedChannel::SharedChannel(Transport& transport, SharedSegment segment,
       segment_(std::move(segment)),
       world_ranks_(std::move(world_ranks)),
       allocated_bytes_(slot_bytes),
+      slot_stride_(RoundUp(slot_bytes, 4096)),
       slot_bytes_(slot_bytes),
       wait_(wait),
       rank_(transport.rank()),
@@ -89,10 +90,6 @@ SharedChannel::Flags& SharedChannel::FlagsOf(int rank) const {
 // That of the current round.
 SharedChannel::Line& SharedChannel::LineOf(int rank) const {
   return FlagsOf(rank).lines[step_ % 2];
-}
-
-std::byte* SharedChannel::SlotOf(int rank, std::uint64_t step) const {
-  return parts_[rank] + kLineAreaBytes + (step % 2) * RoundUp(allocated_bytes_, 4096);
 }
 
 bool SharedChannel::Arrived(int rank) const {
@@ -145,11 +142,14 @@ bool SharedChannel::SpinUntilArrived(int rank) const {
   }
 }
 
-Status SharedChannel::WaitFor(int rank, const Deadline& deadline) {
-  for (int looks = 0; looks < kQuickLooks; ++looks) {
-    if (Arrived(rank)) return Status::Ok();
+// Pauses between looks: where the awaited rank runs on this core's other thread, each look would
+// take its turn, and elsewhere it would take away the line that is about to be written.
+bool SharedChannel::ArrivesSoon(int rank) const {
+  for (int look = 0; look < kQuickLooks; ++look) {
+    if (Arrived(rank)) return true;
+    CpuPause();
   }
-  return WaitLongFor(rank, deadline);
+  return false;
 }
 
 Status SharedChannel::WaitLongFor(int rank, const Deadline& deadline) {
@@ -194,7 +194,7 @@ Status SharedChannel::WaitForAll(const Deadline& deadline) {
   // Nearest first in a circle, so that waiters spread over the lines.
   for (int distance = 1; distance < size_; ++distance) {
     const int peer = rank_ + distance < size_ ? rank_ + distance : rank_ + distance - size_;
-    RONDE_RETURN_IF_ERROR(WaitFor(peer, deadline));
+    if (!ArrivesSoon(peer)) RONDE_RETURN_IF_ERROR(WaitLongFor(peer, deadline));
   }
   return Status::Ok();
 }
@@ -203,19 +203,6 @@ Status SharedChannel::Step(const Deadline& deadline) {
   ++step_;
   Publish();
   return WaitForAll(deadline);
-}
-
-Status SharedChannel::Exchange(const void* data, std::size_t size_bytes, std::byte* gathered,
-                               const Deadline& deadline) {
-  ++step_;
-  std::memcpy(LineOf(rank_).payload, data, size_bytes);
-  Publish();
-  RONDE_RETURN_IF_ERROR(WaitForAll(deadline));
-  for (int rank = 0; rank < size_; ++rank) {
-    std::memcpy(gathered + static_cast<std::size_t>(rank) * size_bytes, LineOf(rank).payload,
-                size_bytes);
-  }
-  return Status::Ok();
 }
 
 }  // namespace ronde

@@ -25,14 +25,14 @@ namespace ronde {
 /// round may begin at once: a rank enters Step() t+1 only after its reads of round t, and nobody
 /// gets the buffer of round t back before all have entered t+1.
 ///
-/// The smallest messages need no slot: Exchange() is a round whose data rides in the flag line that
-/// peers poll anyway, which saves them the wait for a second cache line.
+/// The smallest messages need no slot: they ride in the flag line that peers poll anyway, which
+/// saves them the wait for a second cache line.
 ///
-/// All ranks of the group must make the same sequence of Step() and Exchange() calls. After a
-/// failed one the channel is out of step for good. Thread rule: engine-only.
+/// All ranks of the group must make the same sequence of Step() calls. After a failed one the
+/// channel is out of step for good. Thread rule: engine-only.
 class SharedChannel {
  public:
-  /// The most that Exchange() takes.
+  /// The most that a flag line carries.
   static constexpr std::size_t kTinyBytes = 56;
 
   struct Options {
@@ -58,6 +58,12 @@ class SharedChannel {
     slot_bytes_ = std::clamp(slot_bytes / 64 * 64, std::size_t{64}, allocated_bytes_);
   }
 
+  /// The same as next_slot() and slot(), but kTinyBytes in the flag line that peers poll anyway,
+  /// 8-byte aligned: the smallest messages, for which it saves the wait for a second cache line.
+  /// A round may use either or both.
+  [[nodiscard]] std::byte* next_payload() const { return PayloadOf(rank_, step_ + 1); }
+  [[nodiscard]] std::byte* payload(int rank) const { return PayloadOf(rank, step_); }
+
   /// Where this rank writes for the next round; 64-byte aligned.
   [[nodiscard]] std::byte* next_slot() const { return SlotOf(rank_, step_ + 1); }
   /// What `rank` wrote for the current round.
@@ -69,30 +75,34 @@ class SharedChannel {
   /// then sleeps only briefly at a time. An error ends the wait. Empty: nothing.
   void set_meanwhile(std::function<Status()> work) { meanwhile_ = std::move(work); }
 
-  /// Publishes this rank's slot and waits for all others' of the same round.
+  /// Publishes this rank's slot and payload and waits for all others' of the same round.
   /// Errors: kTimeout naming the ranks that are missing; kAborted.
   Status Step(const Deadline& deadline);
-
-  /// A round in which each rank shows `size_bytes` (at most kTinyBytes) from `data`: copies what
-  /// rank r shows to `gathered` + r * size_bytes, this rank's own too. Errors: as Step().
-  Status Exchange(const void* data, std::size_t size_bytes, std::byte* gathered,
-                  const Deadline& deadline);
 
  private:
   struct Line;
   struct Flags;
 
+  static constexpr std::size_t kLineBytes = 64;
+  static constexpr std::size_t kFlagBytes = 4096;  // keeps slots page-aligned
+
   SharedChannel(Transport& transport, SharedSegment segment, std::vector<int> world_ranks,
                 std::size_t slot_bytes, WaitPolicy wait);
 
   [[nodiscard]] Flags& FlagsOf(int rank) const;
-  [[nodiscard]] std::byte* SlotOf(int rank, std::uint64_t step) const;
+  [[nodiscard]] std::byte* SlotOf(int rank, std::uint64_t step) const {
+    return parts_[rank] + kFlagBytes + (step % 2) * slot_stride_;
+  }
+  // Behind the number that opens the line.
+  [[nodiscard]] std::byte* PayloadOf(int rank, std::uint64_t step) const {
+    return parts_[rank] + (step % 2) * kLineBytes + (kLineBytes - kTinyBytes);
+  }
   [[nodiscard]] Line& LineOf(int rank) const;
   [[nodiscard]] bool Arrived(int rank) const;
   void Publish();
   Status WaitForAll(const Deadline& deadline);
   [[nodiscard]] bool SpinUntilArrived(int rank) const;
-  Status WaitFor(int rank, const Deadline& deadline);
+  [[nodiscard]] bool ArrivesSoon(int rank) const;
   Status WaitLongFor(int rank, const Deadline& deadline);
   void SleepUntilRung(int rank, std::int64_t timeout_ns);
   Status CheckWait(int rank, const Deadline& deadline);
@@ -103,6 +113,7 @@ class SharedChannel {
   std::vector<std::byte*> parts_;  // of segment_, by rank
   std::vector<int> world_ranks_;
   std::size_t allocated_bytes_;  // for a slot
+  std::size_t slot_stride_;      // from a slot to its twin
   std::size_t slot_bytes_;
   WaitPolicy wait_;
   int rank_;

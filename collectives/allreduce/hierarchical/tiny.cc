@@ -25,12 +25,12 @@ Status SumUpInside(CollectiveContext& context, const AllreduceArguments& argumen
     ReduceOne(arguments.op, arguments.dtype, lane.own, lane.own, lane.count, scaling);
     return Status::Ok();
   }
-  TinyRound round(local, size);
+  TinyRound round(local);
   pieces.Gather(0, size, round.mine());
   RONDE_RETURN_IF_ERROR(round.Run());
   context.AddSharedBytes(size);
   if (local.rank() != 0) return Status::Ok();
-  const auto operands = round.pointers().operands;
+  const auto operands = PointerScratch(local).operands;
   for (int peer = 0; peer < local.size(); ++peer) {
     operands[static_cast<std::size_t>(peer)] = round.of(peer);
   }
@@ -58,7 +58,7 @@ Status HandOutInside(CollectiveContext& context, const AllreduceArguments& argum
     pieces.Scatter(0, size, lane.own, /*streams=*/false);
     return Status::Ok();
   }
-  TinyRound round(local, size);
+  TinyRound round(local);
   if (local.rank() == 0) std::memcpy(round.mine(), lane.own, size);
   RONDE_RETURN_IF_ERROR(round.Run());
   pieces.Scatter(0, size, round.of(0), /*streams=*/false);

@@ -1,5 +1,7 @@
 #include "collectives/shared/shared_channel.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 
 #include <gtest/gtest.h>
@@ -27,6 +29,30 @@ void CheckRounds(int ranks, const WaitPolicy& wait, int rounds) {
         int seen = 0;
         std::memcpy(&seen, channel.slot(peer), sizeof(seen));
         ASSERT_EQ(seen, round * 100 + peer);
+      }
+    }
+  });
+}
+
+TEST(SharedChannel, ShowsWhatRidesInFlagLinesBesideSlots) {
+  constexpr int kRanks = 3;
+  RunRanks(kRanks, [](Transport& transport) {
+    auto created = SharedChannel::Create(transport, {.slot_bytes = 64}, Deadline::After(30));
+    ASSERT_TRUE(created.ok()) << created.status().message();
+    SharedChannel& channel = *created.value();
+    for (int round = 0; round < 100; ++round) {
+      const auto fill = [&](int rank) { return round * 10 + rank; };
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(channel.next_payload()) % 8, 0U);
+      std::memset(channel.next_payload(), fill(channel.rank()), SharedChannel::kTinyBytes);
+      std::memset(channel.next_slot(), fill(channel.rank()) + 5, channel.slot_bytes());
+      ASSERT_TRUE(channel.Step(Deadline::After(30)).ok());
+      for (int peer = 0; peer < kRanks; ++peer) {
+        const auto byte = [](int value) { return static_cast<std::byte>(value); };
+        for (std::size_t i = 0; i < SharedChannel::kTinyBytes; ++i) {
+          ASSERT_EQ(channel.payload(peer)[i], byte(fill(peer)));
+        }
+        ASSERT_EQ(channel.slot(peer)[0], byte(fill(peer) + 5));
+        ASSERT_EQ(channel.slot(peer)[63], byte(fill(peer) + 5));
       }
     }
   });
