@@ -18,7 +18,7 @@ namespace ronde {
 namespace {
 
 constexpr int kQuickLooks = 16;                    // before anything that costs more than a look
-constexpr int kPausesPerLook = 32;                 // some 1-2 us between looks at clock and job
+constexpr int kPausesPerLook = 32;                 // some 1 us between looks at clock and job
 constexpr std::int64_t kSleepSliceNs = 5'000'000;  // how soon a sleeper notices an abort
 constexpr std::int64_t kBriefSliceNs = 200'000;    // where other work must go on
 
@@ -41,12 +41,13 @@ struct alignas(64) SharedChannel::Line {
 };
 
 /// One rank's flags: all fields are written by that rank alone, and never read-modify-written.
-/// Lines take turns like slots, since a peer may still read the last round's. `sleeping_on` hardly
-/// ever changes, so its cache line stays shared in the readers' caches.
+/// Lines take turns like slots, since a peer may still read the last round's. `sleeping_on` and
+/// `core` hardly ever change, so their cache line stays shared in the readers' caches.
 struct SharedChannel::Flags {
   Line lines[2];
   alignas(64) std::atomic<std::uint32_t> bell;         // step_'s low half: what the futex sleeps on
   alignas(64) std::atomic<std::uint32_t> sleeping_on;  // 1 + the rank whose bell it awaits, or 0
+  std::atomic<std::int32_t> core;  // 1 + where it last ran, on a crowded host; 0: unknown
 };
 
 Result<std::unique_ptr<SharedChannel>> SharedChannel::Create(Transport& local,
@@ -97,8 +98,20 @@ bool SharedChannel::Arrived(int rank) const {
   return LineOf(rank).step.load(std::memory_order_acquire) == step_;
 }
 
+void SharedChannel::ShowCore() {
+  std::atomic<std::int32_t>& shown = FlagsOf(rank_).core;
+  const int core = sched_getcpu() + 1;
+  // Relaxed, here and below: a hint, which may be out of date anyway.
+  if (shown.load(std::memory_order_relaxed) != core) shown.store(core, std::memory_order_relaxed);
+}
+
+bool SharedChannel::SharesCore(int rank) const {
+  return FlagsOf(rank).core.load(std::memory_order_relaxed) == sched_getcpu() + 1;
+}
+
 // Shows the current round's line, whose payload is in place.
 void SharedChannel::Publish() {
+  if (wait_.yields > 0) ShowCore();
   // Release: publishes slot and payload.
   LineOf(rank_).step.store(step_, std::memory_order_release);
   // Sequentially consistent here and in SleepUntilRung: either a sleeper sees the new bell, or its
@@ -125,14 +138,24 @@ void SharedChannel::SleepUntilRung(int rank, std::int64_t timeout_ns) {
   own.sleeping_on.store(0, std::memory_order_release);
 }
 
+bool SharedChannel::SpinBriefly(int rank) const {
+  const bool crowded = wait_.yields > 0;
+  // A rank of this very core cannot arrive before it gets the core. One of another core is most
+  // likely on its way: to hand this core to a rank that would wait for the same one is two switches
+  // in vain.
+  if (crowded ? SharesCore(rank) : wait_.spin_ns == 0) return Arrived(rank);
+  for (int i = 0; i < kPausesPerLook; ++i) {
+    if (Arrived(rank)) return true;
+    CpuPause();
+  }
+  return false;
+}
+
 bool SharedChannel::SpinUntilArrived(int rank) const {
   const SteadyClock clock;
   for (std::int64_t end_ns = 0;;) {
-    for (int i = 0; i < kPausesPerLook; ++i) {
-      if (Arrived(rank)) return true;
-      if (wait_.spin_ns == 0) return false;
-      CpuPause();
-    }
+    if (SpinBriefly(rank)) return true;
+    if (wait_.spin_ns == 0) return false;
     // Where the awaited rank, or a computation, has been put on this very core, it runs now. Else
     // this costs a system call in a wait that is long already.
     sched_yield();
@@ -157,7 +180,7 @@ Status SharedChannel::WaitLongFor(int rank, const Deadline& deadline) {
     if (SpinUntilArrived(rank)) return Status::Ok();
     for (int yields = 0; yields < wait_.yields; ++yields) {
       sched_yield();
-      if (Arrived(rank)) return Status::Ok();
+      if (SpinBriefly(rank)) return Status::Ok();
     }
     RONDE_RETURN_IF_ERROR(CheckWait(rank, deadline));
     if (wait_.sleeps) break;
@@ -190,7 +213,18 @@ Status SharedChannel::Missing(int awaited) const {
                                 "very late? (--timeout-s)"));
 }
 
+// Ranks of this core first: each time it is given away, one of them goes on, and when this rank is
+// back, those of other cores have mostly arrived.
+Status SharedChannel::WaitForOwnCore(const Deadline& deadline) {
+  for (int peer = 0; peer < size_; ++peer) {
+    if (peer == rank_ || Arrived(peer) || !SharesCore(peer)) continue;
+    RONDE_RETURN_IF_ERROR(WaitLongFor(peer, deadline));
+  }
+  return Status::Ok();
+}
+
 Status SharedChannel::WaitForAll(const Deadline& deadline) {
+  if (wait_.yields > 0) RONDE_RETURN_IF_ERROR(WaitForOwnCore(deadline));
   // Nearest first in a circle, so that waiters spread over the lines.
   for (int distance = 1; distance < size_; ++distance) {
     const int peer = rank_ + distance < size_ ? rank_ + distance : rank_ + distance - size_;

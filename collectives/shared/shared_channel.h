@@ -101,6 +101,10 @@ class SharedChannel {
   [[nodiscard]] bool Arrived(int rank) const;
   void Publish();
   Status WaitForAll(const Deadline& deadline);
+  void ShowCore();
+  [[nodiscard]] bool SharesCore(int rank) const;
+  Status WaitForOwnCore(const Deadline& deadline);
+  [[nodiscard]] bool SpinBriefly(int rank) const;
   [[nodiscard]] bool SpinUntilArrived(int rank) const;
   [[nodiscard]] bool ArrivesSoon(int rank) const;
   Status WaitLongFor(int rank, const Deadline& deadline);
