@@ -1,8 +1,11 @@
 #include "collectives/shared/shared_channel.h"
 
+#include <sched.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -112,6 +115,37 @@ TEST(SharedChannel, WaitsThatNeverSleepStillWatchTheDeadline) {
     if (transport.rank() == 1) return;
     const Status status = channel.value()->Step(Deadline::After(0.05));
     EXPECT_EQ(status.code(), StatusCode::kTimeout) << status.message();
+  });
+}
+
+// The calling thread stays on the first core that it may use.
+void StayOnOneCore() {
+  cpu_set_t allowed;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+  int core = 0;
+  while (!CPU_ISSET(core, &allowed)) ++core;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(core, &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+}
+
+TEST(SharedChannel, CrowdedRanksOfOneCoreNameTheOneThatIsMissing) {
+  RunRanks(3, [](Transport& transport) {
+    StayOnOneCore();
+    auto created = SharedChannel::Create(
+        transport, {.world_rank = transport.rank(), .wait = {.spin_ns = 0, .yields = 32}},
+        Deadline::After(30));
+    ASSERT_TRUE(created.ok());
+    SharedChannel& channel = *created.value();
+    // All have shown by then where they run.
+    for (int round = 0; round < 100; ++round) {
+      ASSERT_TRUE(channel.Step(Deadline::After(30)).ok());
+    }
+    if (transport.rank() == 1) return;
+    const Status status = channel.Step(Deadline::After(0.05));
+    EXPECT_EQ(status.code(), StatusCode::kTimeout);
+    EXPECT_NE(status.message().find("for rank 1, "), std::string::npos) << status.message();
   });
 }
 
