@@ -42,11 +42,11 @@ const LinkCost& BoundingLink(CollectiveContext& context) {
   return context.communicator().single_host() ? costs.local : costs.network;
 }
 
-double MessageUs(CollectiveContext& context, double busy) {
-  const double alpha_us = BoundingLink(context).alpha_us;
-  const double turns = busy * context.costs().ranks_per_shared_core;
-  if (context.communicator().single_host() || turns <= 1) return alpha_us;
-  return (alpha_us + kCrowdedMessageUs) * turns;
+double TurnsUs(CollectiveContext& context, double messages) {
+  const CostModel& costs = context.costs();
+  const double turns = costs.ranks_per_shared_core;
+  if (context.communicator().single_host() || turns <= 1) return 0;
+  return messages * (costs.network.alpha_us + kCrowdedMessageUs) * turns;
 }
 
 int CeilLog2(int ranks) {

@@ -33,8 +33,8 @@ inline constexpr double kPackageCrossingUs = 3e-5;
 /// A step among ranks that have to take turns on a core: each wait gives the core away. Fitted to
 /// where, with 4 ranks on 2 cores, two steps get faster than one that moves more: some 10 KiB.
 inline constexpr double kCrowdedStepUs = 0.6;
-/// The same for a message between hosts, whose two ends both have to be put back on a core.
-inline constexpr double kCrowdedMessageUs = 6;
+/// What it adds to a message between hosts, whose two ends both have to be put back on a core.
+inline constexpr double kCrowdedMessageUs = 8;
 
 /// What algorithms are judged by, and the sizes at which they change their ways. Plain data, equal
 /// on all ranks (see HostFacts and TuningFile), as every choice that is made from it must be.
@@ -70,10 +70,10 @@ struct Crowding {
 /// The link that bounds a collective over all ranks of the context.
 [[nodiscard]] const LinkCost& BoundingLink(CollectiveContext& context);
 
-/// Microseconds for the first byte of a message over that link while the part `busy` of all ranks
-/// handles one. Between hosts that share their cores more ranks than there are cores take turns,
-/// so that it is messages that count there, and not how many follow on one another.
-[[nodiscard]] double MessageUs(CollectiveContext& context, double busy = 1);
+/// The least that a collective takes in which a rank sends `messages` on average: where hosts share
+/// their cores, more ranks than there are cores take turns, however many messages could travel at
+/// once. 0 elsewhere.
+[[nodiscard]] double TurnsUs(CollectiveContext& context, double messages);
 
 /// ceil(log2(ranks)).
 [[nodiscard]] int CeilLog2(int ranks);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <span>
 
 #include "collectives/allreduce/blocks.h"
@@ -40,8 +41,9 @@ class Direct final : public AllreduceAlgorithm {
     const double bytes = static_cast<double>(SizeBytes(arguments)) * (ranks - 1) / ranks;
     const double messages = 2 * (ranks - 1);  // alpha is mostly system calls: not shared
     const double incast = context.size() > kMostTogether ? kIncast : 1;
-    return messages * MessageUs(context) + incast * bytes * link.beta_us +
-           (incast - 1) * bytes * link.beta_us + ReceiveAndReduceUs(context, bytes);
+    return std::max(messages * link.alpha_us + incast * bytes * link.beta_us +
+                        (incast - 1) * bytes * link.beta_us + ReceiveAndReduceUs(context, bytes),
+                    TurnsUs(context, messages));
   }
 
   Status Run(CollectiveContext& context, const AllreduceArguments& arguments) const override;

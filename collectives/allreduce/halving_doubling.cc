@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -36,15 +37,19 @@ class HalvingDoubling final : public AllreduceAlgorithm {
   double Cost(CollectiveContext& context, const AllreduceArguments& arguments) const override {
     const LinkCost& link = BoundingLink(context);
     const auto bytes = static_cast<double>(SizeBytes(arguments));
-    const int stride = FoldStride(context.size());
-    const double message_us = MessageUs(context, 1.0 / stride);
+    const int ranks = context.size();
+    const int stride = FoldStride(ranks);
+    const int left = (ranks + stride - 1) / stride;
+    const double messages = FoldMessages(ranks) + 2 * left * CeilLog2(left);
     double cost = 0;
-    for (int left = (context.size() + stride - 1) / stride, part = 2; part <= left; part *= 2) {
+    for (int part = 2; part <= left; part *= 2) {
       const double half = bytes / part;
       const double rate = half > kLargestMessage ? kLargeMessageShare : 1;
-      cost += 2 * message_us + (half * link.beta_us + ReceiveAndReduceUs(context, half)) / rate;
+      cost += 2 * link.alpha_us + (half * link.beta_us + ReceiveAndReduceUs(context, half)) / rate;
     }
-    return cost + FoldUs(context, bytes * link.beta_us + ReceiveAndReduceUs(context, bytes));
+    const double fold =
+        2 * link.alpha_us + bytes * link.beta_us + ReceiveAndReduceUs(context, bytes);
+    return std::max(cost + CeilLog2(stride) * fold, TurnsUs(context, messages / ranks));
   }
 
   Status Run(CollectiveContext& context, const AllreduceArguments& arguments) const override;

@@ -62,34 +62,38 @@ class Hierarchical final : public AllreduceAlgorithm {
   ReductionOrder DeclaredOrder() const override { return ReductionOrder::kFixed; }
 };
 
+// Of a carrier. Where several leave at once they cost as much: alpha is mostly system calls.
+double NetMessages(NetForm form, int hosts) {
+  switch (form) {
+    case NetForm::kPairwise:
+    case NetForm::kOneShot:
+      return hosts - 1;
+    case NetForm::kGather:
+      return CeilLog2(hosts);
+    case NetForm::kDirect:
+    case NetForm::kRing:
+      return 2 * (hosts - 1);
+    case NetForm::kNamed:
+      break;
+  }
+  return 0;
+}
+
 // Between hosts: microseconds. Sums are taken while the wire works; of one chunk, after.
 double NetCost(CollectiveContext& context, const AllreduceArguments& arguments,
                const HierarchicalPlan& plan) {
+  if (plan.net == NetForm::kNamed) return plan.named->Cost(context.cross_context(), arguments);
   const LinkCost& link = context.costs().network;
-  const int host_count = context.communicator().host_count();
-  const double hosts = host_count;
+  const int hosts = context.communicator().host_count();
   const double bytes =
       static_cast<double>(plan.wire == WireFormat::kSame ? SizeBytes(arguments)
                                                          : WireBytes(plan.wire, arguments.count));
   const double sum =
       bytes / static_cast<double>(std::max<std::size_t>(1, plan.chunks)) * link.gamma_us;
-  const double busy = plan.carriers * hosts / context.size();
-  const double message_us = MessageUs(context, busy);
-  const double messages = hosts - 1;  // alpha is mostly system calls, which they do not share
-  switch (plan.net) {
-    case NetForm::kPairwise:
-    case NetForm::kOneShot:
-      return messages * message_us + (hosts - 1) * (bytes * link.beta_us + sum);
-    case NetForm::kGather:
-      return CeilLog2(host_count) * message_us + (hosts - 1) * (bytes * link.beta_us + sum);
-    case NetForm::kDirect:
-      return 2 * messages * message_us + (hosts - 1) / hosts * (2 * bytes * link.beta_us + sum);
-    case NetForm::kRing:
-      return (hosts - 1) * (2 * message_us + 2 * bytes / hosts * link.beta_us + sum / hosts);
-    case NetForm::kNamed:
-      break;
-  }
-  return plan.named->Cost(context.cross_context(), arguments);
+  const bool in_parts = plan.net == NetForm::kDirect || plan.net == NetForm::kRing;
+  const double data_us =
+      in_parts ? (2 * bytes * link.beta_us + sum) / hosts : bytes * link.beta_us + sum;
+  return NetMessages(plan.net, hosts) * link.alpha_us + (hosts - 1) * data_us;
 }
 
 // What memory adds while the wire is idle: the first chunk's sum and the last one's way out.
@@ -105,7 +109,10 @@ double LocalCost(CollectiveContext& context, const AllreduceArguments& arguments
 
 double Hierarchical::Cost(CollectiveContext& context, const AllreduceArguments& arguments) const {
   const HierarchicalPlan plan = PlanHierarchical(context, arguments);
-  return NetCost(context, arguments, plan) + LocalCost(context, arguments, plan);
+  const int hosts = context.communicator().host_count();
+  const double carriers = plan.carriers * hosts;
+  return std::max(NetCost(context, arguments, plan) + LocalCost(context, arguments, plan),
+                  TurnsUs(context, NetMessages(plan.net, hosts) * carriers / context.size()));
 }
 
 // From a chunk's sum to its result.

@@ -39,12 +39,12 @@ class Mpi final : public AllreduceAlgorithm {
     const LinkCost& link = BoundingLink(context);
     const double ranks = context.size();
     const auto bytes = static_cast<double>(SizeBytes(arguments));
-    const double message_us = MessageUs(context);
     const double doubling =
-        CeilLog2(context.size()) * (message_us + bytes * (link.beta_us + link.gamma_us));
+        CeilLog2(context.size()) * (link.alpha_us + bytes * (link.beta_us + link.gamma_us));
     const double ring =
-        (ranks - 1) * (2 * message_us + bytes / ranks * (2 * link.beta_us + link.gamma_us));
-    return message_us + std::min(doubling, ring);
+        (ranks - 1) * (2 * link.alpha_us + bytes / ranks * (2 * link.beta_us + link.gamma_us));
+    return link.alpha_us +
+           std::max(std::min(doubling, ring), TurnsUs(context, CeilLog2(context.size())));
   }
 
   Status Run(CollectiveContext& context, const AllreduceArguments& arguments) const override;

@@ -21,7 +21,7 @@ class Pairwise final : public AllreduceAlgorithm {
   std::string_view Needs() const override { return "two ranks"; }
 
   double Cost(CollectiveContext& context, const AllreduceArguments& arguments) const override {
-    return MessageUs(context) +
+    return BoundingLink(context).alpha_us +
            ReceiveAndReduceUs(context, static_cast<double>(SizeBytes(arguments)));
   }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <span>
 
@@ -28,13 +29,14 @@ class RecursiveDoubling final : public AllreduceAlgorithm {
   double Cost(CollectiveContext& context, const AllreduceArguments& arguments) const override {
     const LinkCost& link = BoundingLink(context);
     const auto bytes = static_cast<double>(SizeBytes(arguments));
+    const double move_us = link.alpha_us + bytes * link.beta_us;
     const int ranks = context.size();
     const int stride = FoldStride(ranks);
-    const int rounds = CeilLog2((ranks + stride - 1) / stride);
-    const auto copy_us = bytes * link.beta_us;
-    const auto sum_us = bytes * link.gamma_us;
-    return FoldUs(context, 2 * copy_us + sum_us) +
-           rounds * (MessageUs(context, 1.0 / stride) + copy_us + sum_us);
+    const int left = (ranks + stride - 1) / stride;
+    const double messages = FoldMessages(ranks) + left * CeilLog2(left);
+    return std::max(
+        CeilLog2(ranks) * (move_us + bytes * link.gamma_us) + CeilLog2(stride) * move_us,
+        TurnsUs(context, messages / ranks));
   }
 
   Status Run(CollectiveContext& context, const AllreduceArguments& arguments) const override;

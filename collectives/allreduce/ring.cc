@@ -30,8 +30,9 @@ class Ring final : public AllreduceAlgorithm {
     const LinkCost& link = BoundingLink(context);
     const double steps = context.size() - 1;
     const double block = static_cast<double>(SizeBytes(arguments)) / context.size();
-    return steps *
-           (2 * MessageUs(context) + block * link.beta_us + ReceiveAndReduceUs(context, block));
+    return std::max(
+        steps * (2 * link.alpha_us + block * link.beta_us + ReceiveAndReduceUs(context, block)),
+        TurnsUs(context, 2 * steps));
   }
 
   Status Run(CollectiveContext& context, const AllreduceArguments& arguments) const override;

@@ -2,8 +2,6 @@
 
 #include <bit>
 
-#include "collectives/collective_context.h"
-
 namespace ronde {
 
 /// For doublings over any number of ranks: every FoldStride(p)-th rank takes part, the least power
@@ -15,8 +13,13 @@ namespace ronde {
   return stride;
 }
 
-/// What folding costs, there and back: two messages and `data_us` at every level, at which half of
-/// the ranks that are left send.
-[[nodiscard]] double FoldUs(CollectiveContext& context, double data_us);
+/// Messages of all ranks for that, there and back: half of those that are left, at every level.
+[[nodiscard]] inline int FoldMessages(int ranks) {
+  int messages = 0;
+  for (int stride = 1; stride < FoldStride(ranks); stride *= 2) {
+    messages += 2 * (((ranks + stride - 1) / stride) / 2);
+  }
+  return messages;
+}
 
 }  // namespace ronde
