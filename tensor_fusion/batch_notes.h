@@ -55,11 +55,13 @@ class BatchNotes {
   }
   /// All of the batch have succeeded: tells the observer, so that whoever has waited finds them
   /// counted, then whoever waits. After End.
-  void Complete(std::span<const ReadyOperation> operations, const FusionBatch& batch) const {
+  void Complete(std::span<const ReadyOperation> operations, const FusionBatch& batch) {
+    handles_.clear();
     for (const std::uint32_t member : batch.members) {
       TellCompleted(operations[member]);
-      operations[member].entry.handle.Complete(Status::Ok());
+      handles_.push_back(&operations[member].entry.handle);
     }
+    Handle::CompleteAll(handles_);
   }
   /// The batch has been given to a device: for the observer, which hears from one thread alone,
   /// that counts as success. After End, before the handles are issued.
@@ -83,9 +85,10 @@ class BatchNotes {
   }
 
   EngineObserver* observer_ = nullptr;
-  std::vector<const Request*> requests_;  // kept for its memory
-  std::int64_t last_ns_ = 0;              // when this batch, or its last phase, began or ended
-  bool has_phases_ = false;               // this batch
+  std::vector<const Request*> requests_;  // kept for their memory
+  std::vector<const Handle*> handles_;
+  std::int64_t last_ns_ = 0;  // when this batch, or its last phase, began or ended
+  bool has_phases_ = false;   // this batch
 };
 
 }  // namespace ronde

@@ -37,6 +37,10 @@ Handle Engine::Enqueue(Request request, TensorView input, TensorView output) {
                          .handle = Handle(nullptr)});
 }
 
+std::optional<Handle> Engine::EnqueueAgain(const AllreduceCall& call) {
+  return impl_->EnqueueAgain(call);
+}
+
 Handle Engine::Enqueue(Request request, std::vector<GroupMember> group, Device* device) {
   return impl_->Enqueue({.request = std::move(request),
                          .group = std::move(group),
@@ -92,6 +96,13 @@ Handle Engine::Impl::Enqueue(TensorEntry&& entry) {
   // in the middle of a pass.
   if (added.value().wake || alone()) Wake();
   return std::move(added.value().handle);
+}
+
+std::optional<Handle> Engine::Impl::EnqueueAgain(const AllreduceCall& call) {
+  std::optional<TensorQueue::Added> added = queue_.AddAgain(call, clock_.NowNs(), observer_);
+  if (!added) return std::nullopt;
+  if (added->wake || alone()) Wake();
+  return std::move(added->handle);
 }
 
 std::vector<Handle> Engine::Impl::EnqueueAll(std::vector<TensorEntry> entries) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/autotuning/autotuner.h"
@@ -10,6 +11,7 @@
 #include "core/base/status.h"
 #include "core/comm/transport.h"
 #include "core/control/executor.h"
+#include "core/control/repeated_allreduce.h"
 
 namespace ronde {
 
@@ -48,7 +50,10 @@ class Engine {
   /// arrive through the handle: kDuplicateName when an operation of that name is in flight here,
   /// kShutdown after Shutdown, else the latched cause.
   Handle Enqueue(Request request, TensorView input, TensorView output);
-  /// The same for a group: one buffer pair for each of request.group_counts.
+  /// The same for an allreduce that is what this rank asked for by that name the last time, which
+  /// costs less than half. Nothing where it may be anything else: then use Enqueue.
+  std::optional<Handle> EnqueueAgain(const AllreduceCall& call);
+  /// As the first for a group: one buffer pair for each of request.group_counts.
   Handle Enqueue(Request request, std::vector<GroupMember> group, Device* device = nullptr);
 
   /// Several at once, all or none: where one of the names is in flight, all handles fail with that

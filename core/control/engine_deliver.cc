@@ -9,7 +9,7 @@
 namespace ronde {
 namespace {
 
-std::uint64_t PayloadBytes(const Request& request) {
+std::uint64_t PayloadBytesOf(const Request& request) {
   switch (request.kind) {
     case OperationKind::kBarrier:
     case OperationKind::kAllocate:
@@ -23,6 +23,14 @@ std::uint64_t PayloadBytes(const Request& request) {
 }
 
 }  // namespace
+
+std::uint64_t Engine::Impl::PayloadBytes(std::span<const ReadyOperation> operations) {
+  std::uint64_t payload_bytes = 0;
+  for (const ReadyOperation& operation : operations) {
+    payload_bytes += PayloadBytesOf(operation.response->request);
+  }
+  return payload_bytes;
+}
 
 Status Engine::Impl::Deliver(const ResponseList& list) {
   last_list_ = list.number;
@@ -223,10 +231,10 @@ void Engine::Impl::Answer(TensorQueue::Slot& submitted, const Status& status) {
 }
 
 Status Engine::Impl::Execute(std::span<ReadyOperation> operations) {
-  std::uint64_t payload_bytes = 0;
-  for (const ReadyOperation& operation : operations) {
-    payload_bytes += PayloadBytes(operation.response->request);
-  }
+  return Execute(operations, PayloadBytes(operations));
+}
+
+Status Engine::Impl::Execute(std::span<ReadyOperation> operations, std::uint64_t payload_bytes) {
   payload_bytes_.fetch_add(payload_bytes, std::memory_order_relaxed);
   response_lists_.fetch_add(1, std::memory_order_relaxed);
   RONDE_RETURN_IF_ERROR(BeginExecuting());

@@ -36,6 +36,7 @@ class Engine::Impl {
   // --- Any thread.
   /// `entry` has everything but its handle.
   Handle Enqueue(TensorEntry&& entry);
+  std::optional<Handle> EnqueueAgain(const AllreduceCall& call);
   std::vector<Handle> EnqueueAll(std::vector<TensorEntry> entries);
   void Abort(const Status& cause);
   Status Shutdown();
@@ -47,6 +48,13 @@ class Engine::Impl {
   static constexpr std::int64_t kDisorderNs = 20'000'000;
   // After the last submission or execution: how long to wait for the rest of what is expected.
   static constexpr std::int64_t kBurstNs = 200'000;
+
+  // A unit of the locked schedule; it stays as it was for the next round, which needs no memory.
+  struct Unit {
+    std::vector<TensorQueue::Slot*> slots;
+    std::vector<ReadyOperation> operations;  // without handles
+    std::uint64_t payload_bytes = 0;
+  };
 
   [[nodiscard]] bool alone() const { return size_ == 1; }
   /// Has everything done that there is to do: by the engine thread, or here.
@@ -94,7 +102,9 @@ class Engine::Impl {
   /// Keeps what this rank and all ranks said of an operation for the next time.
   void Remember(const Response& response, std::shared_ptr<Response> agreed,
                 TensorQueue::Slot* submitted, std::uint64_t list);
+  [[nodiscard]] static std::uint64_t PayloadBytes(std::span<const ReadyOperation> operations);
   Status Execute(std::span<ReadyOperation> operations);
+  Status Execute(std::span<ReadyOperation> operations, std::uint64_t payload_bytes);
   /// On rank 0: what has just been executed.
   void TellAutotuner(std::span<const ReadyOperation> operations, std::uint64_t payload_bytes);
 
@@ -104,6 +114,8 @@ class Engine::Impl {
   Result<bool> RunLocked();
   [[nodiscard]] std::uint64_t AgreedUnits() const;
   Status ExecuteUnit();
+  /// The unit that is next to execute, with the operations that this rank has asked for in it.
+  Result<Unit*> NextUnit();
   void ObserveUnit(std::span<const ReadyOperation> operations) const;
   /// This rank cannot keep to the schedule.
   Status Deviate();
@@ -165,9 +177,7 @@ class Engine::Impl {
   std::vector<TensorQueue::Slot*> asked_;
   std::vector<TensorQueue::Slot*> kept_;
   std::optional<LockedSchedule> schedule_;
-  // Of a unit; they stay, so that the next one needs no memory.
-  std::vector<TensorQueue::Slot*> unit_slots_;
-  std::vector<ReadyOperation> unit_;
+  std::vector<Unit> units_;                   // of schedule_
   bool deviated_ = false;                     // under this lock
   std::vector<TensorQueue::Slot*> deferred_;  // what the schedule does not have
   const std::int64_t patience_ns_;            // with ranks that do not come

@@ -10,6 +10,7 @@ namespace ronde {
 Status Engine::Impl::EnterLock(const ResponseList& list) {
   const std::int64_t now_ns = clock_.NowNs();
   schedule_.emplace(list.lock, now_ns);
+  units_.assign(list.lock.unit_ends.size(), {});
   deviated_ = false;
   tree_.ForgetAll(list.number);
   for (const std::uint32_t slot : list.lock.slots) {
@@ -65,30 +66,36 @@ std::uint64_t Engine::Impl::AgreedUnits() const {
 }
 
 Status Engine::Impl::ExecuteUnit() {
-  const std::span<const std::uint32_t> slots = schedule_->NextUnit();
-  unit_slots_.clear();
-  for (const std::uint32_t slot : slots) {
-    unit_slots_.push_back(std::exchange(asked_[slot], nullptr));
-    if (unit_slots_.back() == nullptr) {
-      return Status::Internal("a pledged operation is not in the queue");
-    }
-  }
-  while (unit_.size() < slots.size())
-    unit_.emplace_back(nullptr, TensorEntry{.request = {}, .handle = Handle(nullptr)});
-  const std::span<ReadyOperation> operations = std::span(unit_).first(slots.size());
-  queue_.TakeAll(unit_slots_, operations);
-  for (std::size_t i = 0; i < slots.size(); ++i) {
-    operations[i].response = cache_.ResponseOf(static_cast<int>(slots[i]));
-  }
-  if (observer_ != nullptr) ObserveUnit(operations);
-  const Status status = Execute(operations);
-  for (ReadyOperation& operation : operations) {
-    operation.response.reset();
-    operation.entry.handle = Handle(nullptr);
-  }
+  RONDE_ASSIGN_OR_RETURN(Unit* const unit, NextUnit());
+  if (observer_ != nullptr) ObserveUnit(unit->operations);
+  const Status status = Execute(unit->operations, unit->payload_bytes);
+  if (!status.ok()) queue_.GiveBack(unit->slots, unit->operations);
+  for (ReadyOperation& operation : unit->operations) operation.entry.handle = Handle(nullptr);
   RONDE_RETURN_IF_ERROR(status);
   schedule_->MarkExecuted(last_progress_ns_);
   return Status::Ok();
+}
+
+Result<Engine::Impl::Unit*> Engine::Impl::NextUnit() {
+  Unit& unit = units_[schedule_->next_unit()];
+  const std::span<const std::uint32_t> slots = schedule_->NextUnit();
+  unit.slots.clear();
+  for (const std::uint32_t slot : slots) {
+    unit.slots.push_back(std::exchange(asked_[slot], nullptr));
+    if (unit.slots.back() == nullptr) {
+      return Status::Internal("a pledged operation is not in the queue");
+    }
+  }
+  const bool is_first = unit.operations.empty();
+  if (is_first) {
+    for (const std::uint32_t slot : slots) {
+      unit.operations.emplace_back(cache_.ResponseOf(static_cast<int>(slot)),
+                                   TensorEntry{.request = {}, .handle = Handle(nullptr)});
+    }
+    unit.payload_bytes = PayloadBytes(unit.operations);
+  }
+  queue_.TakeAll(unit.slots, unit.operations, /*are_same=*/!is_first);
+  return &unit;
 }
 
 void Engine::Impl::ObserveUnit(std::span<const ReadyOperation> operations) const {
@@ -131,6 +138,7 @@ Status Engine::Impl::Unlock(std::uint64_t number, std::uint64_t executed) {
   // All ranks have pledged them, and so all execute them now.
   while (schedule_->executed() < executed) RONDE_RETURN_IF_ERROR(ExecuteUnit());
   schedule_.reset();
+  units_.clear();
   RONDE_RETURN_IF_ERROR(AskAfterUnlock());
   return Announce();  // that this rank leaves had to wait as well
 }

@@ -114,6 +114,11 @@ void Engine::Impl::Sort(std::span<TensorQueue::Slot* const> submitted, RequestLi
   const std::int64_t now_ns = clock_.NowNs();
   RankSlots mine{rank_, {}};
   for (TensorQueue::Slot* operation : submitted) {
+    // What was right before still is: nobody changes a set under a lock.
+    if (schedule_ && !joined_ && operation->unchanged()) {
+      SortLocked(*operation, now_ns);
+      continue;
+    }
     const Request& request = operation->request();
     if (const Status valid = CheckHere(request); !valid.ok()) {
       Answer(*operation, valid);

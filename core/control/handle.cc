@@ -1,34 +1,87 @@
 #include "core/control/handle.h"
 
-#include <atomic>
-#include <condition_variable>
-#include <mutex>
+#include <algorithm>
+#include <array>
 #include <utility>
 
+#include "core/comm/futex.h"
+#include "core/control/handle_pool.h"
+#include "core/control/handle_state.h"
 #include "core/device/event.h"
 
 namespace ronde {
 
-struct Handle::State {
-  std::mutex mutex;
-  std::condition_variable completed_changed;
-  std::atomic<bool> claimed{false};    // one caller of Complete has won; relaxed, guards nothing
-  std::atomic<bool> completed{false};  // written under mutex; release, publishes status and result
-  std::atomic<bool> issued{false};     // written under mutex; release, publishes done
-  std::shared_ptr<const Event> done;   // immutable once issued
-  Status status;                       // immutable once completed
-  // The engine's until completed, then immutable; null where nothing was delivered.
-  std::unique_ptr<OperationResult> result;
-  HandleOwner* owner = nullptr;  // until told
-  void* item = nullptr;
-  std::vector<Callback> callbacks;  // guarded by mutex
-};
+bool Handle::State::Await(std::uint32_t bits, const Deadline& deadline) {
+  std::uint32_t now = phase.load(std::memory_order_acquire);
+  while ((now & bits) == 0) {
+    if ((now & kWaiters) == 0) {
+      now = phase.fetch_or(kWaiters, std::memory_order_acq_rel) | kWaiters;
+      continue;
+    }
+    if (deadline.Expired()) return false;
+    FutexWaitShared(&phase, now, deadline);
+    now = phase.load(std::memory_order_acquire);
+  }
+  return true;
+}
 
-Handle::Handle() : state_(std::make_shared<State>()) {}
+std::uint32_t Handle::State::Raise(std::uint32_t bits) {
+  const std::uint32_t before = phase.fetch_or(bits, std::memory_order_acq_rel);
+  if ((before & kWaiters) != 0) FutexWakeShared(&phase);
+  return before;
+}
+
+bool Handle::State::Claim() {
+  // Relaxed: it guards nothing, only one caller goes on.
+  return (phase.fetch_or(kClaimed, std::memory_order_relaxed) & kClaimed) == 0;
+}
+
+void Handle::State::Finish(const Status& outcome) {
+  if (!outcome.ok()) status = outcome;
+  const std::uint32_t before = Raise(outcome.ok() ? kCompleted : kCompleted | kFailed);
+  if ((before & kCallbacks) == 0) return;
+  Share(*this);
+  const Handle keep(this);  // callbacks may drop the last other one
+  std::vector<Callback> called;
+  {
+    std::lock_guard lock(mutex);
+    called.swap(callbacks);
+  }
+  for (const Callback& callback : called) callback(outcome);
+}
+
+void Handle::State::Clear() {
+  const std::uint32_t last = phase.load(std::memory_order_relaxed);
+  if (result != nullptr) result.reset();
+  if (done != nullptr) done.reset();
+  if ((last & kFailed) != 0) status = Status::Ok();
+  if ((last & kCallbacks) != 0) callbacks.clear();
+  phase.store(0, std::memory_order_relaxed);
+}
+
+Handle::Handle() : state_(new State) {}
 
 Handle::Handle(HandleOwner& owner, void* item) : Handle() {
   state_->owner = &owner;
   state_->item = item;
+}
+
+void Handle::Share(State& state) {
+  // Relaxed: whoever shares holds one already.
+  state.references.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Handle::Release(State* state) {
+  // Acquire and release: what the others did with it comes before its end. The last one needs no
+  // more than a look: nobody else can share it any more.
+  const bool is_last = state->references.load(std::memory_order_acquire) == 1 ||
+                       state->references.fetch_sub(1, std::memory_order_acq_rel) == 1;
+  if (!is_last) return;
+  if (state->pool != nullptr) {
+    state->pool->Return(*state);
+  } else {
+    delete state;
+  }
 }
 
 Handle Handle::Completed(Status status, OperationResult result) {
@@ -39,33 +92,22 @@ Handle Handle::Completed(Status status, OperationResult result) {
 }
 
 Status Handle::Wait() const {
-  if (Poll()) return state_->status;
-  std::unique_lock lock(state_->mutex);
-  state_->completed_changed.wait(lock, [this] { return Poll(); });
-  return state_->status;
+  state_->Await(State::kCompleted, Deadline::Never());
+  return state_->Outcome();
 }
 
 Status Handle::WaitUntil(Deadline deadline) const {
-  const std::int64_t remaining_ns = deadline.RemainingNs();
-  if (remaining_ns == INT64_MAX) return Wait();
-  std::unique_lock lock(state_->mutex);
-  if (!state_->completed_changed.wait_for(lock, std::chrono::nanoseconds(remaining_ns),
-                                          [this] { return Poll(); })) {
-    return Status::Timeout("the operation has not completed before the deadline of this wait");
-  }
-  return state_->status;
+  if (state_->Await(State::kCompleted, deadline)) return state_->Outcome();
+  return Status::Timeout("the operation has not completed before the deadline of this wait");
 }
 
-bool Handle::Poll() const { return state_->completed.load(std::memory_order_acquire); }
+bool Handle::Poll() const { return state_->Has(State::kCompleted); }
 
-bool Handle::issued() const { return state_->issued.load(std::memory_order_acquire) || Poll(); }
+bool Handle::issued() const { return state_->Has(State::kIssued | State::kCompleted); }
 
 Status Handle::WaitOn(StreamView stream) const {
-  if (!issued()) {
-    std::unique_lock lock(state_->mutex);
-    state_->completed_changed.wait(lock, [this] { return issued(); });
-  }
-  if (Poll()) return state_->status;
+  state_->Await(State::kIssued | State::kCompleted, Deadline::Never());
+  if (Poll()) return state_->Outcome();
   return state_->done->HoldUp(stream);
 }
 
@@ -82,42 +124,59 @@ OperationResult& Handle::mutable_result() {
 void Handle::OnComplete(Callback callback) const {
   {
     std::lock_guard lock(state_->mutex);
-    if (!Poll()) {
+    // Whoever completes after this looks here, and waits for the lock.
+    const std::uint32_t before =
+        state_->phase.fetch_or(State::kCallbacks, std::memory_order_acq_rel);
+    if ((before & State::kCompleted) == 0) {
       state_->callbacks.push_back(std::move(callback));
       return;
     }
   }
-  callback(state_->status);
+  callback(state_->Outcome());
 }
 
 void Handle::Issue(std::shared_ptr<const Event> done) const {
-  State& state = *state_;
-  if (HandleOwner* const owner = std::exchange(state.owner, nullptr)) {
-    owner->BeforeCompletion(state.item, Status::Ok());
+  if (HandleOwner* const owner = std::exchange(state_->owner, nullptr)) {
+    owner->BeforeCompletion(state_->item, Status::Ok());
   }
-  {
-    std::lock_guard lock(state.mutex);
-    state.done = std::move(done);
-    state.issued.store(true, std::memory_order_release);
-  }
-  state.completed_changed.notify_all();
+  state_->done = std::move(done);
+  state_->Raise(State::kIssued);
 }
 
 void Handle::Complete(const Status& status) const {
-  if (state_->claimed.exchange(true, std::memory_order_relaxed)) return;
-  const std::shared_ptr<State> state = state_;  // callbacks may drop the last handle
-  if (HandleOwner* const owner = std::exchange(state->owner, nullptr)) {
-    owner->BeforeCompletion(state->item, status);
+  State& state = *state_;
+  if (!state.Claim()) return;
+  if (HandleOwner* const owner = std::exchange(state.owner, nullptr)) {
+    owner->BeforeCompletion(state.item, status);
   }
-  std::vector<Callback> callbacks;
-  {
-    std::lock_guard lock(state->mutex);
-    state->status = status;
-    state->completed.store(true, std::memory_order_release);
-    callbacks.swap(state->callbacks);
+  state.Finish(status);
+}
+
+void Handle::CompleteAll(std::span<const Handle* const> handles) {
+  constexpr std::size_t kAtOnce = 64;
+  for (; handles.size() > kAtOnce; handles = handles.subspan(kAtOnce)) {
+    CompleteAll(handles.first(kAtOnce));
   }
-  state->completed_changed.notify_all();
-  for (const Callback& callback : callbacks) callback(state->status);
+  std::array<State*, kAtOnce> won;
+  std::array<void*, kAtOnce> items;
+  std::size_t won_count = 0;
+  std::size_t item_count = 0;
+  HandleOwner* owner = nullptr;
+  for (const Handle* handle : handles) {
+    State& state = *handle->state_;
+    if (!state.Claim()) continue;
+    won[won_count++] = &state;
+    HandleOwner* const its_owner = std::exchange(state.owner, nullptr);
+    if (its_owner == nullptr) continue;
+    if (owner != nullptr && its_owner != owner) {
+      its_owner->BeforeCompletion(state.item, Status::Ok());
+      continue;
+    }
+    owner = its_owner;
+    items[item_count++] = state.item;
+  }
+  if (owner != nullptr) owner->BeforeCompletions(std::span(items).first(item_count));
+  for (State* state : std::span(won).first(won_count)) state->Finish(Status::Ok());
 }
 
 }  // namespace ronde

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/clock.h"
@@ -39,6 +41,10 @@ class HandleOwner {
  public:
   /// On the thread that issues or completes; `item` is what the handle was made with.
   virtual void BeforeCompletion(void* item, const Status& status) = 0;
+  /// The same of several that have succeeded.
+  virtual void BeforeCompletions(std::span<void* const> items) {
+    for (void* item : items) BeforeCompletion(item, Status::Ok());
+  }
 
  protected:
   ~HandleOwner() = default;
@@ -46,10 +52,11 @@ class HandleOwner {
 
 /// The caller's future of one operation. In device memory there are two stages: first the operation
 /// is issued (a stream of the device has been given it, and its name is free again), later it
-/// completes. In host memory both are one. Copies share one state (shared_ptr: the engine completes
-/// it while the caller holds it, and either may be the last to let go). One allocation each: they
-/// are made for every tensor of every step.
-/// Thread rule: thread-safe; guarded by its own mutex.
+/// completes. In host memory both are one. Copies share one state, which they count: the engine
+/// completes it while the caller holds it, and either may be the last to let go. States come from a
+/// pool (HandlePool): they are made for every tensor of every step. Where nobody waits and nothing
+/// is to be called, completing takes no lock and no system call.
+/// Thread rule: thread-safe, a Handle object itself excepted.
 class Handle {
  public:
   using Callback = std::function<void(const Status&)>;
@@ -57,6 +64,17 @@ class Handle {
   Handle();
   /// Of no operation, and free of charge: it may only be assigned to, copied and destroyed.
   explicit Handle(std::nullptr_t) {}
+  Handle(const Handle& other) : state_(other.state_) {
+    if (state_ != nullptr) Share(*state_);
+  }
+  Handle(Handle&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+  Handle& operator=(Handle other) noexcept {
+    std::swap(state_, other.state_);
+    return *this;
+  }
+  ~Handle() {
+    if (state_ != nullptr) Release(state_);
+  }
   /// Engine side: `owner` is told of the end, and must live until then.
   Handle(HandleOwner& owner, void* item);
   /// A handle that has completed already.
@@ -84,10 +102,17 @@ class Handle {
   void Issue(std::shared_ptr<const Event> done) const;
   /// Engine side: completes once; later calls are ignored.
   void Complete(const Status& status) const;
+  /// The same with kOk for several, whose owners are told at once.
+  static void CompleteAll(std::span<const Handle* const> handles);
 
  private:
+  friend class HandlePool;
   struct State;
-  std::shared_ptr<State> state_;
+  explicit Handle(State* state) : state_(state) {}  // one of those that the state counts already
+  static void Share(State& state);
+  static void Release(State* state);
+
+  State* state_ = nullptr;
 };
 
 }  // namespace ronde

@@ -31,7 +31,9 @@ class LockedSchedule {
   [[nodiscard]] std::uint64_t executed() const { return executed_; }
   /// How many of the next unit to pledge this rank has yet to ask for.
   [[nodiscard]] std::size_t missing() const { return remaining_[pledged_ % remaining_.size()]; }
-  /// The slots of the next unit to execute; then counts it as executed.
+  /// Which unit is the next to execute, counted from 0 within the schedule.
+  [[nodiscard]] std::size_t next_unit() const { return executed_ % remaining_.size(); }
+  /// Its slots; then counts it as executed.
   [[nodiscard]] std::span<const std::uint32_t> NextUnit() const;
   void MarkExecuted(std::int64_t now_ns);
   /// How often the whole schedule has run.

@@ -17,6 +17,31 @@ Result<TensorQueue::Added> TensorQueue::Add(TensorEntry&& entry, std::int64_t no
   return Fill(*slot, std::move(entry), now_ns);
 }
 
+std::optional<TensorQueue::Added> TensorQueue::AddAgain(const AllreduceCall& call,
+                                                        std::int64_t now_ns,
+                                                        EngineObserver* observer) {
+  std::lock_guard lock(mutex_);
+  Slot* const slot = FindAgain(call.name);
+  const bool is_same = slot != nullptr && slot->hot_.stage == Stage::kFree && slot->hot_.kept &&
+                       slot->hot_.unchanged && slot->hot_.repeated.Matches(call);
+  if (!is_same || !refusal_.ok()) return std::nullopt;
+  slot->hot_.stage = Stage::kNew;
+  if (observer != nullptr) observer->OnSubmitted(slot->request_, now_ns);
+  slot->hot_.input = call.input.data;
+  slot->hot_.output = call.output.data;
+  slot->hot_.input_padding_bytes = call.input.padding_bytes;
+  slot->hot_.output_padding_bytes = call.output.padding_bytes;
+  slot->hot_.by_again = true;
+  return Enter(*slot, now_ns);
+}
+
+TensorQueue::Slot* TensorQueue::FindAgain(const std::string& name) {
+  Slot* const next = last_ == nullptr ? nullptr : last_->hot_.next;
+  if (next != nullptr && *next->hot_.key == name) return next;
+  const auto found = slots_.find(name);
+  return found == slots_.end() ? nullptr : &found->second;
+}
+
 Result<std::vector<TensorQueue::Added>> TensorQueue::AddAll(std::vector<TensorEntry> entries,
                                                             std::int64_t now_ns,
                                                             EngineObserver* observer) {
@@ -47,34 +72,51 @@ Result<TensorQueue::Slot*> TensorQueue::Reserve(const Request& request) {
   auto found = in_world ? slots_.find(request.name) : slots_.find(KeyOf(request));
   if (found == slots_.end()) {
     found = slots_.try_emplace(KeyOf(request)).first;
-    found->second.key_ = &found->first;
-  } else if (found->second.stage_ != Stage::kFree) {
+    found->second.hot_.key = &found->first;
+  } else if (found->second.hot_.stage != Stage::kFree) {
     return Status::DuplicateName(
         StrCat("tensor '", request.name, "' was submitted again while the first submission is ",
                "still in flight on rank ", rank_, "; wait for its handle or give it another name"));
   }
-  found->second.stage_ = Stage::kNew;
+  found->second.hot_.stage = Stage::kNew;
   return &found->second;
 }
 
 TensorQueue::Added TensorQueue::Fill(Slot& slot, TensorEntry&& entry, std::int64_t now_ns) {
-  if (in_flight_++ == 0) busy_since_ns_ = now_ns;
-  slot.handle_ = Handle(*this, &slot);
-  if (!slot.kept_ || slot.request_ != entry.request) {
+  if (!slot.hot_.kept || slot.request_ != entry.request) {
     slot.request_ = std::move(entry.request);
-    slot.unchanged_ = false;
+    slot.hot_.unchanged = false;
   }
   slot.entry_.input = std::move(entry.input);
   slot.entry_.output = std::move(entry.output);
   slot.entry_.group = std::move(entry.group);
   slot.entry_.device = entry.device;
-  slot.entry_.enqueued_ns = now_ns;
+  slot.hot_.by_again = false;
+  return Enter(slot, now_ns);
+}
+
+TensorQueue::Added TensorQueue::Enter(Slot& slot, std::int64_t now_ns) {
+  if (in_flight_++ == 0) busy_since_ns_ = now_ns;
+  auto [own, given] = handles_->MakeTwo(*this, &slot);
+  slot.hot_.handle = std::move(own);
+  slot.hot_.enqueued_ns = now_ns;
+  if (slot.hot_.next != nullptr) Prefetch(*slot.hot_.next);
+  if (last_ != nullptr && slot.hot_.kept) last_->hot_.next = &slot;
+  last_ = slot.hot_.kept ? &slot : nullptr;
   new_.push_back(&slot);
-  return {slot.handle_, TakeWake(slot)};
+  return {std::move(given), TakeWake(slot)};
+}
+
+void TensorQueue::Prefetch(const Slot& slot) {
+  constexpr std::size_t kLineBytes = 64;
+  const auto* const begin = reinterpret_cast<const std::byte*>(&slot);
+  for (std::size_t offset = 0; offset < sizeof(Slot::Hot); offset += kLineBytes) {
+    __builtin_prefetch(begin + offset, 1);
+  }
 }
 
 bool TensorQueue::TakeWake(const Slot& slot) {
-  if (wake_at_ == 0 || (new_.size() < wake_at_ && slot.kept_)) return false;
+  if (wake_at_ == 0 || (new_.size() < wake_at_ && slot.hot_.kept)) return false;
   wake_at_ = 0;
   return true;
 }
@@ -82,15 +124,15 @@ bool TensorQueue::TakeWake(const Slot& slot) {
 bool TensorQueue::Expect(std::size_t count) {
   std::lock_guard lock(mutex_);
   const bool has_stranger =
-      std::any_of(new_.begin(), new_.end(), [](const Slot* slot) { return !slot->kept_; });
+      std::any_of(new_.begin(), new_.end(), [](const Slot* slot) { return !slot->hot_.kept; });
   if (new_.size() >= count || has_stranger) return false;
   wake_at_ = count;
   return true;
 }
 
 void TensorQueue::Free(Slot& slot) {
-  slot.stage_ = Stage::kFree;
-  if (!slot.kept_) slots_.erase(std::string(*slot.key_));
+  slot.hot_.stage = Stage::kFree;
+  if (!slot.hot_.kept) slots_.erase(std::string(*slot.hot_.key));
 }
 
 TensorQueue::New TensorQueue::DrainNew() {
@@ -100,14 +142,14 @@ TensorQueue::New TensorQueue::DrainNew() {
   if (new_.empty()) return drained;
   drained.slots.reserve(new_.size());
   drained.slots.swap(new_);
-  for (Slot* slot : drained.slots) slot->stage_ = Stage::kDrained;
+  for (Slot* slot : drained.slots) slot->hot_.stage = Stage::kDrained;
   return drained;
 }
 
 TensorQueue::Slot* TensorQueue::Find(const std::string& key) {
   std::lock_guard lock(mutex_);
   const auto found = slots_.find(key);
-  if (found == slots_.end() || found->second.stage_ != Stage::kDrained) return nullptr;
+  if (found == slots_.end() || found->second.hot_.stage != Stage::kDrained) return nullptr;
   return &found->second;
 }
 
@@ -115,7 +157,7 @@ std::vector<TensorQueue::Slot*> TensorQueue::FindAllOf(int process_set) {
   std::lock_guard lock(mutex_);
   std::vector<Slot*> all;
   for (auto& [key, slot] : slots_) {
-    const bool waits = slot.stage_ == Stage::kDrained;
+    const bool waits = slot.hot_.stage == Stage::kDrained;
     if (waits && SetOf(slot.request_) == process_set) all.push_back(&slot);
   }
   return all;
@@ -125,29 +167,64 @@ TensorEntry TensorQueue::Take(Slot& slot) {
   TensorEntry entry{.request = {}, .handle = Handle(nullptr)};
   std::lock_guard lock(mutex_);
   TakeInto(slot, entry);
+  entry.handle = slot.hot_.handle;
   return entry;
 }
 
-void TensorQueue::TakeAll(std::span<Slot* const> slots, std::span<ReadyOperation> into) {
+void TensorQueue::TakeAll(std::span<Slot* const> slots, std::span<ReadyOperation> into,
+                          bool are_same) {
   std::lock_guard lock(mutex_);
-  for (std::size_t i = 0; i < slots.size(); ++i) TakeInto(*slots[i], into[i].entry);
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    Slot& slot = *slots[i];
+    TensorEntry& entry = into[i].entry;
+    if (are_same && slot.hot_.by_again) {
+      TakeBuffers(slot, entry);
+    } else {
+      TakeInto(slot, entry);
+    }
+    entry.handle = std::move(slot.hot_.handle);
+  }
+}
+
+void TensorQueue::GiveBack(std::span<Slot* const> slots, std::span<const ReadyOperation> from) {
+  std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    if (slots[i]->hot_.stage == Stage::kTaken) slots[i]->hot_.handle = from[i].entry.handle;
+  }
 }
 
 void TensorQueue::TakeInto(Slot& slot, TensorEntry& entry) {
-  slot.stage_ = Stage::kTaken;
   entry.input = slot.entry_.input;
   entry.output = slot.entry_.output;
   entry.group = std::move(slot.entry_.group);
   entry.device = slot.entry_.device;
-  entry.enqueued_ns = slot.entry_.enqueued_ns;
-  entry.handle = slot.handle_;
+  TakeBuffers(slot, entry);
+}
+
+void TensorQueue::TakeBuffers(Slot& slot, TensorEntry& entry) {
+  slot.hot_.stage = Stage::kTaken;
+  entry.enqueued_ns = slot.hot_.enqueued_ns;
+  if (!slot.hot_.by_again) return;
+  entry.input.data = slot.hot_.input;
+  entry.input.padding_bytes = slot.hot_.input_padding_bytes;
+  entry.input.ready.reset();
+  entry.output.data = slot.hot_.output;
+  entry.output.padding_bytes = slot.hot_.output_padding_bytes;
+  entry.output.ready.reset();
 }
 
 void TensorQueue::Keep(Slot& slot, bool keep) {
   std::lock_guard lock(mutex_);
-  slot.kept_ = keep;
-  slot.unchanged_ = keep;
-  if (!keep && slot.stage_ == Stage::kFree) slots_.erase(std::string(*slot.key_));
+  slot.hot_.kept = keep;
+  slot.hot_.unchanged = keep;
+  if (keep) {
+    slot.hot_.repeated = RepeatedAllreduce(slot.request_);
+    return;
+  }
+  // Only kept ones are pointed to.
+  last_ = nullptr;
+  for (auto& [key, other] : slots_) other.hot_.next = nullptr;
+  if (slot.hot_.stage == Stage::kFree) slots_.erase(std::string(*slot.hot_.key));
 }
 
 void TensorQueue::BeforeCompletion(void* item, const Status& status) {
@@ -156,8 +233,20 @@ void TensorQueue::BeforeCompletion(void* item, const Status& status) {
   Handle last(nullptr);  // destroyed without the lock
   std::lock_guard lock(mutex_);
   if (--in_flight_ == 0) busy_ns_ += clock_.NowNs() - busy_since_ns_;
-  last = std::exchange(slot.handle_, Handle(nullptr));
+  last = std::move(slot.hot_.handle);
   Free(slot);
+}
+
+void TensorQueue::BeforeCompletions(std::span<void* const> items) {
+  completed_.fetch_add(items.size(), std::memory_order_relaxed);
+  std::lock_guard lock(mutex_);
+  in_flight_ -= items.size();
+  if (in_flight_ == 0) busy_ns_ += clock_.NowNs() - busy_since_ns_;
+  for (void* item : items) {
+    Slot& slot = *static_cast<Slot*>(item);
+    slot.hot_.handle = Handle(nullptr);  // never the last: whoever completes them has them, too
+    Free(slot);
+  }
 }
 
 void TensorQueue::Close() {
@@ -177,12 +266,12 @@ void TensorQueue::FailAll(const Status& status, EngineObserver* observer) {
     refusal_ = status;
     new_.clear();
     for (const auto& [key, slot] : slots_) {
-      if (slot.stage_ == Stage::kFree) continue;
-      handles.push_back(slot.handle_);
+      if (slot.hot_.stage == Stage::kFree) continue;
+      handles.push_back(slot.hot_.handle);
       if (observer == nullptr) continue;
       TensorEntry& entry = entries.emplace_back();
       entry.request = slot.request_;
-      entry.enqueued_ns = slot.entry_.enqueued_ns;
+      entry.enqueued_ns = slot.hot_.enqueued_ns;
     }
   }
   for (const TensorEntry& entry : entries) {
@@ -200,13 +289,13 @@ std::string TensorQueue::oldest() const {
   std::lock_guard lock(mutex_);
   const Slot* oldest = nullptr;
   for (const auto& [key, slot] : slots_) {
-    if (slot.stage_ == Stage::kFree) continue;
-    const std::int64_t since_ns = slot.entry_.enqueued_ns;
-    const bool is_older = oldest == nullptr || since_ns < oldest->entry_.enqueued_ns ||
-                          (since_ns == oldest->entry_.enqueued_ns && key < *oldest->key_);
+    if (slot.hot_.stage == Stage::kFree) continue;
+    const std::int64_t since_ns = slot.hot_.enqueued_ns;
+    const bool is_older = oldest == nullptr || since_ns < oldest->hot_.enqueued_ns ||
+                          (since_ns == oldest->hot_.enqueued_ns && key < *oldest->hot_.key);
     if (is_older) oldest = &slot;
   }
-  return oldest == nullptr ? "" : oldest->key_->substr(0, oldest->key_->find('\0'));
+  return oldest == nullptr ? "" : oldest->hot_.key->substr(0, oldest->hot_.key->find('\0'));
 }
 
 std::int64_t TensorQueue::outstanding_ns() const {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -11,7 +12,9 @@
 #include "core/base/clock.h"
 #include "core/base/status.h"
 #include "core/control/executor.h"
+#include "core/control/handle_pool.h"
 #include "core/control/message.h"
+#include "core/control/repeated_allreduce.h"
 
 namespace ronde {
 
@@ -27,23 +30,36 @@ class TensorQueue final : private HandleOwner {
     /// Engine thread, from DrainNew until Take.
     [[nodiscard]] const Request& request() const { return request_; }
     /// It is what was asked for when Keep said so, whatever that was.
-    [[nodiscard]] bool unchanged() const { return unchanged_; }
-    [[nodiscard]] const std::string& key() const { return *key_; }
+    [[nodiscard]] bool unchanged() const { return hot_.unchanged; }
+    [[nodiscard]] const std::string& key() const { return *hot_.key; }
     /// Engine thread: where the response cache has what this rank asked for last, or -1.
     int cache_slot = -1;
 
    private:
     friend class TensorQueue;
-    enum class Stage { kFree, kNew, kDrained, kTaken };
+    enum class Stage : std::uint8_t { kFree, kNew, kDrained, kTaken };
+    // AddAgain touches this alone, which lies close together: after a step's data none of it is in
+    // the cache.
+    struct Hot {
+      Stage stage = Stage::kFree;
+      bool kept = false;
+      bool unchanged = false;
+      bool by_again = false;  // as it is now: its buffers are these, and else as before
+      const std::string* key = nullptr;
+      Slot* next = nullptr;  // a kept one, which was asked for after this one the last time
+      Handle handle{nullptr};
+      RepeatedAllreduce repeated;  // what request_ says, where kept and unchanged
+      void* input = nullptr;
+      void* output = nullptr;
+      std::size_t input_padding_bytes = 0;
+      std::size_t output_padding_bytes = 0;
+      std::int64_t enqueued_ns = 0;
+    };
+    Hot hot_;
     // Both stay when the operation has ended, so that the next one needs no memory: what one thread
     // allocates, another had better not free.
-    Request request_;
     TensorEntry entry_{.request = {}, .handle = Handle(nullptr)};  // without request and handle
-    Handle handle_{nullptr};
-    bool unchanged_ = false;
-    Stage stage_ = Stage::kFree;
-    bool kept_ = false;
-    const std::string* key_ = nullptr;
+    Request request_;
   };
 
   /// `clock` must outlive the queue.
@@ -58,6 +74,11 @@ class TensorQueue final : private HandleOwner {
   /// Errors: kDuplicateName; what Close or FailAll left.
   [[nodiscard]] Result<Added> Add(TensorEntry&& entry, std::int64_t now_ns,
                                   EngineObserver* observer = nullptr);
+
+  /// The same as Add for an allreduce that is what was asked for by that name the last time, which
+  /// needs no request made of it. Nothing where it may be anything else: then Add knows more.
+  [[nodiscard]] std::optional<Added> AddAgain(const AllreduceCall& call, std::int64_t now_ns,
+                                              EngineObserver* observer = nullptr);
 
   /// The same for several, all or none; the handles are those of `entries`, in order.
   [[nodiscard]] Result<std::vector<Added>> AddAll(std::vector<TensorEntry> entries,
@@ -84,8 +105,11 @@ class TensorQueue final : private HandleOwner {
   /// Hands out such an operation for execution, its request excepted; its key stays in use until
   /// its handle completes.
   [[nodiscard]] TensorEntry Take(Slot& slot);
-  /// The same for several, into what may be of earlier operations.
-  void TakeAll(std::span<Slot* const> slots, std::span<ReadyOperation> into);
+  /// The same for several, with the queue's own hold on their handles, into what is of earlier
+  /// operations; `are_same`: of equal requests in the same places.
+  void TakeAll(std::span<Slot* const> slots, std::span<ReadyOperation> into, bool are_same);
+  /// After TakeAll, when it has come to nothing: the queue holds the handles again.
+  void GiveBack(std::span<Slot* const> slots, std::span<const ReadyOperation> from);
   /// Whether the place stays when the operation has ended.
   void Keep(Slot& slot, bool keep);
 
@@ -110,17 +134,28 @@ class TensorQueue final : private HandleOwner {
   /// A free slot for the operation, now in use, or kDuplicateName.
   Result<Slot*> Reserve(const Request& request);
   Added Fill(Slot& slot, TensorEntry&& entry, std::int64_t now_ns);
+  /// A reserved slot is new; the handle to give away.
+  Added Enter(Slot& slot, std::int64_t now_ns);
+  /// The place that `name` of the world has, or null; most likely it comes after the last one.
+  [[nodiscard]] Slot* FindAgain(const std::string& name);
+  // All but the handle.
   static void TakeInto(Slot& slot, TensorEntry& entry);
+  // Where `entry` is of an equal request in the same place: what differs from that.
+  static void TakeBuffers(Slot& slot, TensorEntry& entry);
+  static void Prefetch(const Slot& slot);
   [[nodiscard]] bool TakeWake(const Slot& slot);
   void Free(Slot& slot);
   /// A slot's operation has ended: its key may be used again.
   void BeforeCompletion(void* item, const Status& status) override;
+  void BeforeCompletions(std::span<void* const> items) override;
 
   const int rank_;
   const Clock& clock_;
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Slot> slots_;  // nodes stay where they are
+  HandlePool::Owned handles_ = HandlePool::Create();
   std::vector<Slot*> new_;
+  Slot* last_ = nullptr;     // that was asked for, if kept
   std::size_t wake_at_ = 1;  // so many of new_ wake the engine; 0: it is awake
   std::size_t in_flight_ = 0;
   Status refusal_;  // not ok: what later operations get

@@ -99,8 +99,8 @@ class Session {
 
   /// output[i] = reduce over ranks of input[i]; output may be input. Equal dtype and shape on all
   /// ranks, else every rank's handle reports the same kMismatch and the job goes on.
-  Handle AllreduceAsync(const std::string& name, TensorView input, TensorView output,
-                        AllreduceOptions options = {});
+  Handle AllreduceAsync(const std::string& name, const TensorView& input, const TensorView& output,
+                        const AllreduceOptions& options = {});
   /// Several tensors as one operation, all or nothing: fused whatever else is ready, and negotiated
   /// once for each dtype. inputs[i] goes to outputs[i]; members must agree on all ranks in number,
   /// dtypes and element counts. Cheaper than one operation per tensor.

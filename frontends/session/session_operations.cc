@@ -1,5 +1,6 @@
 // The operations of a session: what travels in the request, and what is wrong with it.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,6 +32,16 @@ Request ReductionRequest(OperationKind kind, const std::string& name, DataType d
   return request;
 }
 
+// Whether a size can be taken of a tensor that nobody has checked, and that size.
+bool IsCountable(const TensorView& tensor, std::int64_t& size_bytes) {
+  if (static_cast<int>(tensor.dtype) >= kDataTypeCount) return false;
+  size_bytes = static_cast<std::int64_t>(SizeOf(tensor.dtype));
+  for (const std::int64_t extent : tensor.shape) {
+    if (extent < 0 || __builtin_mul_overflow(size_bytes, extent, &size_bytes)) return false;
+  }
+  return true;
+}
+
 // In place of the output of what has a result of its own: nothing, on the input's device.
 TensorView ResultBeside(const TensorView& input) {
   TensorView nothing;
@@ -46,15 +57,39 @@ Result<ProcessSetPlace> Session::Parts::PlaceIn(int process_set, const std::stri
   return Status::InvalidArgument(StrCat("tensor '", name, "': ", place.status().message()));
 }
 
-Handle Session::AllreduceAsync(const std::string& name, TensorView input, TensorView output,
-                               AllreduceOptions options) {
+Handle Session::AllreduceAsync(const std::string& name, const TensorView& input,
+                               const TensorView& output, const AllreduceOptions& options) {
+  if (std::optional<Handle> again = parts_->AllreduceAgain(name, input, output, options)) {
+    return *std::move(again);
+  }
   Status valid = CheckAllreduce(name, input, output, options.op);
   if (valid.ok()) valid = parts_->PlaceIn(options.process_set, name).status();
   if (!valid.ok()) return Handle::Completed(valid);
   Request request =
       ReductionRequest(OperationKind::kAllreduce, name, input.dtype, input.shape, options);
   parts_->SetPlaces(input, output, request);
-  return parts_->engine.Enqueue(std::move(request), std::move(input), std::move(output));
+  return parts_->engine.Enqueue(std::move(request), input, output);
+}
+
+std::optional<Handle> Session::Parts::AllreduceAgain(const std::string& name,
+                                                     const TensorView& input,
+                                                     const TensorView& output,
+                                                     const AllreduceOptions& options) {
+  if (options.process_set != kWorld || input.device != nullptr) return std::nullopt;
+  std::int64_t size_bytes = 0;
+  if (!IsCountable(input, size_bytes)) return std::nullopt;
+  AllreduceCall call = {.name = name,
+                        .input = input,
+                        .output = output,
+                        .op = options.op,
+                        .prescale = options.prescale,
+                        .postscale = options.postscale};
+  const auto size = static_cast<std::size_t>(size_bytes);
+  call.input_place = context->registered().Find(input.data, size);
+  // The queue makes sure that they are of one shape.
+  call.output_place =
+      output.data == input.data ? call.input_place : context->registered().Find(output.data, size);
+  return engine.EnqueueAgain(call);
 }
 
 Handle Session::BroadcastAsync(const std::string& name, TensorView inout, int root,

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -67,6 +68,11 @@ struct Session::Parts {
   }
   /// This rank's place in a set; an error names the operation.
   [[nodiscard]] Result<ProcessSetPlace> PlaceIn(int process_set, const std::string& name) const;
+  /// The operation without a request made of it, where it is that of the step before.
+  [[nodiscard]] std::optional<Handle> AllreduceAgain(const std::string& name,
+                                                     const TensorView& input,
+                                                     const TensorView& output,
+                                                     const AllreduceOptions& options);
   // Operations that may come alone or in groups.
   [[nodiscard]] Result<Submission> Allgather(const std::string& name, TensorView input,
                                              int process_set);

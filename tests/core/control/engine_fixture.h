@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,9 +37,15 @@ class EngineRank {
 
   /// Sums `values` over ranks in place; they must outlive the handle.
   Handle Sum(const std::string& name, std::vector<float>& values) {
+    const auto count = static_cast<std::int64_t>(values.size());
+    const TensorView view(values.data(), DataType::kFloat32, {count});
+    // As a session does.
+    std::optional<Handle> again =
+        engine.EnqueueAgain({.name = name, .input = view, .output = view});
+    if (again) return *std::move(again);
     Request request;
     request.name = name;
-    request.shape = {static_cast<std::int64_t>(values.size())};
+    request.shape = {count};
     return Submit(std::move(request), values);
   }
   Handle Submit(Request request, std::vector<float>& values) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -76,7 +77,7 @@ class Owner final : public HandleOwner {
   }
 
   std::vector<void*> items;
-  Handle handle{nullptr};
+  Handle handle;
 };
 
 TEST(Handle, TellsItsOwnerBeforeAnyoneSeesCompletion) {
@@ -87,6 +88,42 @@ TEST(Handle, TellsItsOwnerBeforeAnyoneSeesCompletion) {
   owner.handle.Complete(Status::Ok());
   EXPECT_TRUE(owner.handle.Poll());
   EXPECT_EQ(owner.items, std::vector<void*>{&owner});
+}
+
+TEST(Handle, CompletesSeveralAtOnce) {
+  Owner one;
+  Owner other;
+  std::vector<Handle> handles;
+  for (int i = 0; i < 200; ++i) handles.emplace_back(i % 3 == 0 ? one : other, &handles);
+  handles.emplace_back();
+  handles[7].Complete(Status::Ok());
+  int called = 0;
+  handles[9].OnComplete([&](const Status& status) { called += status.ok() ? 1 : 100; });
+  one.handle = handles.back();
+  other.handle = handles.back();
+  std::vector<const Handle*> all;
+  for (const Handle& handle : handles) all.push_back(&handle);
+  Handle::CompleteAll(std::span(all).subspan(10));
+  EXPECT_FALSE(handles[9].Poll());
+  one.handle = Handle();
+  other.handle = Handle();
+  Handle::CompleteAll(all);
+  for (const Handle& handle : handles) EXPECT_TRUE(handle.Wait().ok());
+  EXPECT_EQ(one.items.size() + other.items.size(), 200U);
+  EXPECT_EQ(called, 1);
+}
+
+TEST(Handle, EveryWaiterWakesWhateverComesWhen) {
+  for (int i = 0; i < 300; ++i) {
+    const Handle handle;
+    int called = 0;
+    std::thread waiter([handle] { EXPECT_TRUE(handle.Wait().ok()); });
+    std::thread timed([handle] { EXPECT_TRUE(handle.WaitUntil(Deadline::After(60)).ok()); });
+    std::thread caller([&] { handle.OnComplete([&](const Status&) { ++called; }); });
+    handle.Complete(Status::Ok());
+    for (std::thread* thread : {&waiter, &timed, &caller}) thread->join();
+    EXPECT_EQ(called, 1);
+  }
 }
 
 // An operation of a device: `source` is copied to its output on a stream that is held back.

@@ -1,5 +1,10 @@
 #include "core/control/tensor_queue.h"
 
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include "core/control/process_sets.h"
@@ -184,6 +189,97 @@ TEST_F(TensorQueueTest, KnowsWhetherTheSameIsAskedForAgain) {
     EXPECT_EQ(place.request().shape, Shape{count});
     EXPECT_EQ(place.unchanged(), was_unchanged && count == 3) << "once in doubt, always";
   }
+}
+
+class AskedAgain : public TensorQueueTest {
+ protected:
+  AskedAgain() {
+    for (const std::string& name : names_) {
+      TensorEntry entry = Entry(name);
+      entry.request.shape = view_.shape;
+      entry.input = view_;
+      entry.output = view_;
+      EXPECT_TRUE(queue_.Add(std::move(entry), 0).ok());
+    }
+    for (TensorQueue::Slot* slot : queue_.DrainNew().slots) {
+      queue_.Keep(*slot, true);
+      queue_.Take(*slot).handle.Complete(Status::Ok());
+    }
+  }
+  std::optional<TensorQueue::Added> Again(const std::string& name) {
+    return queue_.AddAgain({.name = name, .input = view_, .output = view_}, clock_.NowNs());
+  }
+
+  const std::vector<std::string> names_ = {"a", "b", "c"};
+  float first_[2] = {};
+  float second_[2] = {};
+  TensorView view_{first_, DataType::kFloat32, {2}};
+};
+
+TEST_F(AskedAgain, HandsOutTheBuffersOfThisTime) {
+  for (int round = 0; round < 3; ++round) {
+    view_.data = round % 2 == 0 ? second_ : first_;
+    view_.padding_bytes = static_cast<std::size_t>(round);
+    for (const std::string& name : names_) ASSERT_TRUE(Again(name)) << name;
+    EXPECT_EQ(queue_.in_flight(), 3u);
+    const TensorQueue::New drained = queue_.DrainNew();
+    ASSERT_EQ(drained.slots.size(), 3u);
+    EXPECT_TRUE(drained.slots[0]->unchanged());
+    const TensorEntry entry = queue_.Take(*drained.slots[0]);
+    EXPECT_EQ(entry.input.data, view_.data);
+    EXPECT_EQ(entry.output.shape, Shape{2});
+    entry.handle.Complete(Status::Ok());
+    std::vector<ReadyOperation> rest(2);
+    queue_.TakeAll(std::span(drained.slots).subspan(1), rest, /*are_same=*/false);
+    queue_.TakeAll(std::span(drained.slots).subspan(1, 0), rest, /*are_same=*/true);
+    for (const ReadyOperation& operation : rest) {
+      EXPECT_EQ(operation.entry.output.data, view_.data);
+      EXPECT_EQ(operation.entry.output.padding_bytes, view_.padding_bytes);
+      operation.entry.handle.Complete(Status::Ok());
+    }
+  }
+}
+
+TEST_F(AskedAgain, IsNotWhatIsInFlightNewOrChanged) {
+  EXPECT_FALSE(Again("stranger"));
+  ASSERT_TRUE(Again("b"));
+  EXPECT_FALSE(Again("b")) << "in flight";
+  TensorEntry entry = Entry("a");
+  entry.request.shape = {7};
+  ASSERT_TRUE(queue_.Add(std::move(entry), 0).ok());
+  (void)queue_.DrainNew();
+  queue_.Take(*queue_.Find("a")).handle.Complete(Status::Ok());
+  EXPECT_FALSE(Again("a")) << "what it was is not known any more";
+  queue_.Keep(*queue_.Find("b"), false);
+  EXPECT_TRUE(Again("c"));
+  queue_.Close();
+  EXPECT_FALSE(Again("c")) << "refused, and Add says why";
+}
+
+TEST_F(AskedAgain, TheOrderMayChangeAndPlacesMayGo) {
+  for (const char* name : {"c", "a", "b", "a"}) {
+    ASSERT_TRUE(Again(name)) << name;
+    (void)queue_.DrainNew();
+    queue_.Take(*queue_.Find(name)).handle.Complete(Status::Ok());
+  }
+  ASSERT_TRUE(Again("b"));  // after "a", as the last time
+  (void)queue_.DrainNew();
+  TensorQueue::Slot* const place = queue_.Find("b");
+  queue_.Keep(*place, false);
+  queue_.Take(*place).handle.Complete(Status::Ok());
+  ASSERT_TRUE(Again("a"));
+  EXPECT_FALSE(Again("b")) << "its place has gone";
+}
+
+TEST_F(AskedAgain, WhatWasTakenInVainFailsWithTheRest) {
+  const Handle handle = Again("a")->handle;
+  const TensorQueue::New drained = queue_.DrainNew();
+  std::vector<ReadyOperation> taken(1);
+  queue_.TakeAll(drained.slots, taken, /*are_same=*/false);
+  queue_.GiveBack(drained.slots, taken);
+  taken.clear();
+  queue_.FailAll(Status::Aborted("rank 0: boom"));
+  EXPECT_EQ(handle.Wait(), Status::Aborted("rank 0: boom"));
 }
 
 }  // namespace
