@@ -52,6 +52,12 @@ class ForwardingTransport : public Transport {
   Result<std::optional<ControlMessage>> Poll() override { return inner_.Poll(); }
   void Ring() override { inner_.Ring(); }
   Status WaitForRing(Deadline deadline) override { return inner_.WaitForRing(deadline); }
+  [[nodiscard]] bool takes_turns() const override { return inner_.takes_turns(); }
+  Status WaitForRing(Deadline deadline, std::unique_lock<std::mutex>& turn) override {
+    return inner_.WaitForRing(deadline, turn);
+  }
+  void MuteRings() override { inner_.MuteRings(); }
+  void UnmuteRings() override { inner_.UnmuteRings(); }
 
   [[nodiscard]] bool has_board() const override { return inner_.has_board(); }
   void Publish(std::uint64_t word) override { inner_.Publish(word); }

@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/clock.h"
@@ -55,8 +57,8 @@ class PendingTransfer {
 /// Every wait has a deadline and watches the job's liveness: once any rank has called Abort, all
 /// pending and later operations on all ranks return kAborted with that rank's cause.
 ///
-/// Thread rule: one thread at a time (the engine's), except Ring() and RequestAbort(), which any
-/// thread may call.
+/// Thread rule: one thread at a time (the engine's, but see takes_turns), except Ring() and
+/// RequestAbort(), which any thread may call.
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -98,6 +100,19 @@ class Transport {
   /// Sleeps until rung (by Ring or by a Post of a peer) since the last return, or the deadline;
   /// both return kOk: callers look at their queues. Error: kAborted.
   virtual Status WaitForRing(Deadline deadline) = 0;
+
+  // --- Turns: another thread may take the engine's part while that sleeps. Where takes_turns(),
+  // the thread rule is: whoever holds the turn, a lock of the engine's.
+  [[nodiscard]] virtual bool takes_turns() const { return false; }
+  /// As WaitForRing, without `turn` while it sleeps; holds it again on return.
+  virtual Status WaitForRing(Deadline deadline, std::unique_lock<std::mutex>& /*turn*/) {
+    return WaitForRing(std::move(deadline));
+  }
+  /// Rings up to now are known of, and later ones wake nobody before UnmuteRings: to be called by
+  /// who has taken the turn of a sleeper.
+  virtual void MuteRings() {}
+  /// Wakes the sleeper where it has been rung since the last MuteRings.
+  virtual void UnmuteRings() {}
 
   // --- Notice board: one word a rank, seen by peers without a message. Sequentially consistent: of
   // two ranks that each publish and then look, at least one sees the other's word.

@@ -20,6 +20,14 @@ std::int64_t PatienceNs(const Config& config) {
   return static_cast<std::int64_t>(patience_s * 1e9);
 }
 
+// As long as a collective spins before it sleeps.
+std::int64_t LookOnNs(const Config& config) {
+  constexpr std::int64_t kUsualUs = 50;
+  if (config.GetText(Setting::kWait) == "block") return 0;
+  const std::int64_t spin_us = config.GetInteger(Setting::kSpinUs);
+  return (spin_us >= 0 ? spin_us : kUsualUs) * 1000;
+}
+
 }  // namespace
 
 Engine::Engine(Transport& transport, Executor& executor, const Config& config, const Clock& clock,
@@ -70,6 +78,7 @@ Engine::Impl::Impl(Transport& transport, Executor& executor, const Config& confi
       rank_(transport.rank()),
       size_(transport.size()),
       timeout_s_(config.GetReal(Setting::kTimeoutS)),
+      look_on_ns_(LookOnNs(config)),
       queue_(rank_, clock),
       relatives_(rank_, size_),
       sets_(size_),
@@ -82,6 +91,9 @@ Engine::Impl::Impl(Transport& transport, Executor& executor, const Config& confi
     coordinator_.emplace(size_, config, clock, observer_, autotuner_, can_lock);
   }
   if (alone()) return;
+  takes_turns_ = transport.takes_turns();
+  if (takes_turns_) queue_.SetHelper(this);
+  const std::lock_guard turn(turn_);
   thread_ = std::thread([this] { Run(); });
   thread_id_ = thread_.get_id();
 }
@@ -90,18 +102,21 @@ Handle Engine::Impl::Enqueue(TensorEntry&& entry) {
   Status valid = Validate(entry.request);
   if (!valid.ok()) return Handle::Completed(std::move(valid));
   const std::int64_t now_ns = clock_.NowNs();
+  // A device is the engine thread's.
+  if (entry.device != nullptr) may_help_.store(false, std::memory_order_relaxed);
   Result<TensorQueue::Added> added = queue_.Add(std::move(entry), now_ns, observer_);
   if (!added.ok()) return Handle::Completed(added.status());
   // Alone, always: the operation must not be left to another caller, whose callbacks would then run
   // in the middle of a pass.
-  if (added.value().wake || alone()) Wake();
+  if (added.value().wake || alone()) WakeFor(now_ns);
   return std::move(added.value().handle);
 }
 
 std::optional<Handle> Engine::Impl::EnqueueAgain(const AllreduceCall& call) {
-  std::optional<TensorQueue::Added> added = queue_.AddAgain(call, clock_.NowNs(), observer_);
+  const std::int64_t now_ns = clock_.NowNs();
+  std::optional<TensorQueue::Added> added = queue_.AddAgain(call, now_ns, observer_);
   if (!added) return std::nullopt;
-  if (added->wake || alone()) Wake();
+  if (added->wake || alone()) WakeFor(now_ns);
   return std::move(added->handle);
 }
 
@@ -123,7 +138,7 @@ std::vector<Handle> Engine::Impl::EnqueueAll(std::vector<TensorEntry> entries) {
     wake = wake || one.wake;
     handles.push_back(std::move(one.handle));
   }
-  if (wake) Wake();
+  if (wake) WakeFor(now_ns);
   return handles;
 }
 
@@ -137,7 +152,7 @@ void Engine::Impl::Abort(const Status& cause) {
   }
   executor_.Interrupt();
   // A callback that dies of an exception does not come back: what the engine thread would do later.
-  if (std::this_thread::get_id() == thread_id_) return TellFailure(AbortRequest());
+  if (DrivesHere()) return TellFailure(AbortRequest());
   Wake();
 }
 
@@ -145,7 +160,7 @@ Status Engine::Impl::Shutdown() {
   queue_.Close();
   Wake();
   // A callback cannot wait for the thread that it runs on; that thread leaves by itself.
-  if (std::this_thread::get_id() == thread_id_) return status();
+  if (DrivesHere()) return status();
   std::lock_guard lock(join_mutex_);
   if (thread_.joinable()) thread_.join();
   executor_.OnLateFailure(nullptr);

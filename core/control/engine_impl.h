@@ -28,10 +28,17 @@ namespace ronde {
 /// A single rank has nobody to negotiate with, and two switches of threads would cost more than
 /// most operations: there callers take the engine thread's part, one at a time, and no thread is
 /// started.
-class Engine::Impl {
+///
+/// Elsewhere the engine's thread has a turn, which it gives up while it sleeps: a caller that waits
+/// for a handle then takes it and does the work itself (engine_help.cc). What is said below of the
+/// engine thread holds for whoever has the turn.
+class Engine::Impl : private HandleHelper {
  public:
   Impl(Transport& transport, Executor& executor, const Config& config, const Clock& clock,
        EngineObserver* observer, Autotuner* autotuner);
+  ~Impl() { queue_.SetHelper(nullptr); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
   // --- Any thread.
   /// `entry` has everything but its handle.
@@ -48,6 +55,11 @@ class Engine::Impl {
   static constexpr std::int64_t kDisorderNs = 20'000'000;
   // After the last submission or execution: how long to wait for the rest of what is expected.
   static constexpr std::int64_t kBurstNs = 200'000;
+  // While callers help, the engine's thread sleeps this long at most: it is not woken for what they
+  // are expected to wait for.
+  static constexpr std::int64_t kHelpedSleepNs = 10'000'000;
+  // So long after the last time they count as helping.
+  static constexpr std::int64_t kHelpedNs = 50'000'000;
 
   // A unit of the locked schedule; it stays as it was for the next round, which needs no memory.
   struct Unit {
@@ -59,9 +71,24 @@ class Engine::Impl {
   [[nodiscard]] bool alone() const { return size_ == 1; }
   /// Has everything done that there is to do: by the engine thread, or here.
   void Wake();
+  /// Something can come of what was submitted at `now_ns`: the same, or leaves it to the wait that
+  /// will most likely follow.
+  void WakeFor(std::int64_t now_ns);
+  void Help(const Handle& handle) override;
+  void Nudge() override;
+  [[nodiscard]] bool MayHelp() const;  // with the turn
+  /// Learns how soon callers wait.
+  void NoteWait();
+  /// Whether this thread is in the middle of a step, and calls from a handle's callback.
+  [[nodiscard]] bool DrivesHere() const {
+    const std::thread::id here = std::this_thread::get_id();
+    return here == thread_id_ || here == helper_id_.load(std::memory_order_relaxed);
+  }
 
   // --- The engine thread, or whoever holds drive_mutex_.
   void Run();
+  /// The steps of a caller that waits, until `handle` is issued or others take long.
+  Status DriveUntil(const Handle& handle);
   /// One pass over everything that may have happened; sets finished_ when this was the last.
   Status Step();
   /// After the last Step: latches `failure` unless it is kOk, and ends what is in flight.
@@ -135,9 +162,9 @@ class Engine::Impl {
   /// What this rank is doing outside of the executor, for messages.
   [[nodiscard]] std::string Scene() const;
   void Latch(const Status& failure);
-  [[nodiscard]] Deadline NextWake() const;
-  /// Sleeps until there may be something to do.
-  Status Sleep();
+  [[nodiscard]] std::int64_t NextWakeNs() const;  ///< INT64_MAX: never
+  /// Sleeps until there may be something to do, without the turn.
+  Status Sleep(std::unique_lock<std::mutex>& turn);
   /// How many submissions there are to be before anything can come of them; 1 where any one may
   /// matter, or where the last was too long ago.
   [[nodiscard]] std::size_t ExpectedCount() const;
@@ -151,7 +178,11 @@ class Engine::Impl {
   Autotuner* const autotuner_;      // the same
   const int rank_;                  // copies: the transport belongs to the engine thread
   const int size_;
+  bool takes_turns_ = false;  // the transport; constant once the thread runs
   const double timeout_s_;
+  // How long a caller that helps looks on after the last submission or execution; whoever comes
+  // later is waited for in the engine's sleep.
+  const std::int64_t look_on_ns_;
   TensorQueue queue_;
 
   mutable std::mutex mutex_;
@@ -165,7 +196,18 @@ class Engine::Impl {
   std::atomic<std::uint64_t> payload_bytes_{0};
   std::atomic<std::int64_t> execute_ns_{0};
 
-  // Engine thread only.
+  // Callers' waits, see WakeFor. Relaxed, but for waits_soon_ and ring_owed_: guesses.
+  std::atomic<std::int64_t> first_due_ns_{0};  // when something could run first since the last wait
+  std::atomic<int> soon_waits_{0};             // in a row
+  std::atomic<bool> waits_soon_{false};        // do not ring, somebody will wait at once
+  std::atomic<bool> ring_owed_{false};         // that was relied on
+  std::atomic<bool> may_help_{true};           // nothing was submitted that is bound to a thread
+  std::atomic<std::thread::id> helper_id_{};   // who helps; relaxed: only it compares equal
+
+  std::mutex turn_;                         // guards all that follows, up to drive_mutex_
+  std::int64_t helped_ns_ = -kHelpedNs;     // when somebody did last
+  std::int64_t sleep_until_ns_ = 0;         // of the engine's thread, the last time
+  Status help_failure_;                     // of a step of somebody who helped
   std::optional<Coordinator> coordinator_;  // on rank 0
   const RankTree relatives_;
   ProcessSets sets_;
@@ -194,8 +236,8 @@ class Engine::Impl {
   bool told_ = false;    // TellUser has been here
   bool hinted_ = false;  // that others need a rank which has shut down
 
-  std::mutex drive_mutex_;  // alone only: guards what is else the engine thread's, and ended_
-  bool ended_ = false;
+  bool ended_ = false;      // no more steps
+  std::mutex drive_mutex_;  // alone only: in place of turn_
 
   std::mutex join_mutex_;  // the first Shutdown joins, others wait for it
   std::thread thread_;     // last: it starts when everything else is ready

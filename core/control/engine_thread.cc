@@ -25,24 +25,32 @@ bool NamesItsRank(std::string_view message) {
 }  // namespace
 
 void Engine::Impl::Run() {
+  std::unique_lock turn(turn_);
   Status status;
   while (true) {
     status = Step();
     if (!status.ok() || finished_) break;
-    status = Sleep();
-    if (!status.ok()) break;
+    status = Sleep(turn);
+    if (status.ok()) status = help_failure_;
+    if (!status.ok() || finished_) break;
   }
+  ended_ = true;
   End(status);
 }
 
-Status Engine::Impl::Sleep() {
+Status Engine::Impl::Sleep(std::unique_lock<std::mutex>& turn) {
+  const std::int64_t now_ns = clock_.NowNs();
+  const bool helped = now_ns < helped_ns_ + kHelpedNs;
+  if (!helped) waits_soon_.store(false, std::memory_order_seq_cst);  // before Expect looks
   const std::size_t expected = ExpectedCount();
-  if (!queue_.Expect(expected)) return Status::Ok();
-  const Deadline wake = NextWake();
-  if (expected == 1) return transport_.WaitForRing(wake);
-  const std::int64_t left_ns = busy_ns_ + kBurstNs - clock_.NowNs();
-  return transport_.WaitForRing(
-      wake.RemainingNs() < left_ns ? wake : Deadline::After(static_cast<double>(left_ns) * 1e-9));
+  if (!queue_.Expect(expected, busy_ns_ + kBurstNs)) return Status::Ok();
+  sleep_until_ns_ = NextWakeNs();
+  if (expected != 1) sleep_until_ns_ = std::min(sleep_until_ns_, busy_ns_ + kBurstNs);
+  if (helped) sleep_until_ns_ = std::min(sleep_until_ns_, now_ns + kHelpedSleepNs);
+  const Deadline wake = sleep_until_ns_ == INT64_MAX
+                            ? Deadline::Never()
+                            : Deadline::After(static_cast<double>(sleep_until_ns_ - now_ns) * 1e-9);
+  return takes_turns_ ? transport_.WaitForRing(wake, turn) : transport_.WaitForRing(wake);
 }
 
 std::size_t Engine::Impl::ExpectedCount() const {
@@ -86,7 +94,13 @@ Status Engine::Impl::Step() {
 }
 
 Status Engine::Impl::Announce() {
+  const bool was_owed = ring_owed_.exchange(false);
   const TensorQueue::New drained = queue_.DrainNew();
+  // The wait has not come.
+  if (was_owed && std::this_thread::get_id() == thread_id_ && !drained.slots.empty()) {
+    waits_soon_.store(false, std::memory_order_seq_cst);
+    soon_waits_.store(0, std::memory_order_relaxed);
+  }
   const bool leaving = drained.closed && !shutdown_announced_;
   if (drained.closed && !std::exchange(leaving_, true)) last_progress_ns_ = clock_.NowNs();
   if (!drained.slots.empty()) {
@@ -318,15 +332,14 @@ void Engine::Impl::Latch(const Status& failure) {
   if (failure_.ok()) failure_ = failure;
 }
 
-Deadline Engine::Impl::NextWake() const {
+std::int64_t Engine::Impl::NextWakeNs() const {
   std::int64_t wake_ns = coordinator_ ? coordinator_->NextWakeNs() : tree_.NextWakeNs();
   if (schedule_) wake_ns = std::min(wake_ns, schedule_->GiveUpNs(kDisorderNs, patience_ns_));
   if (leaving_) {
     const auto timeout_ns = static_cast<std::int64_t>(timeout_s_ * 1e9);
     wake_ns = std::min(wake_ns, last_progress_ns_ + timeout_ns);
   }
-  if (wake_ns == INT64_MAX) return Deadline::Never();
-  return Deadline::After(static_cast<double>(wake_ns - clock_.NowNs()) * 1e-9);
+  return wake_ns;
 }
 
 Status Engine::Impl::AbortRequest() const {

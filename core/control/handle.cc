@@ -92,22 +92,33 @@ Handle Handle::Completed(Status status, OperationResult result) {
 }
 
 Status Handle::Wait() const {
+  if (!state_->Has(State::kCompleted) && state_->pool != nullptr) state_->pool->Help(*this);
   state_->Await(State::kCompleted, Deadline::Never());
   return state_->Outcome();
 }
 
 Status Handle::WaitUntil(Deadline deadline) const {
+  Nudge();
   if (state_->Await(State::kCompleted, deadline)) return state_->Outcome();
   return Status::Timeout("the operation has not completed before the deadline of this wait");
 }
 
-bool Handle::Poll() const { return state_->Has(State::kCompleted); }
+bool Handle::Poll() const {
+  if (state_->Has(State::kCompleted)) return true;
+  Nudge();
+  return false;
+}
+
+void Handle::Nudge() const {
+  if (state_->pool != nullptr && !state_->Has(State::kCompleted)) state_->pool->Nudge();
+}
 
 bool Handle::issued() const { return state_->Has(State::kIssued | State::kCompleted); }
 
 Status Handle::WaitOn(StreamView stream) const {
+  Nudge();
   state_->Await(State::kIssued | State::kCompleted, Deadline::Never());
-  if (Poll()) return state_->Outcome();
+  if (state_->Has(State::kCompleted)) return state_->Outcome();
   return state_->done->HoldUp(stream);
 }
 
@@ -122,16 +133,16 @@ OperationResult& Handle::mutable_result() {
 }
 
 void Handle::OnComplete(Callback callback) const {
+  bool has_completed = false;
   {
     std::lock_guard lock(state_->mutex);
     // Whoever completes after this looks here, and waits for the lock.
     const std::uint32_t before =
         state_->phase.fetch_or(State::kCallbacks, std::memory_order_acq_rel);
-    if ((before & State::kCompleted) == 0) {
-      state_->callbacks.push_back(std::move(callback));
-      return;
-    }
+    has_completed = (before & State::kCompleted) != 0;
+    if (!has_completed) state_->callbacks.push_back(std::move(callback));
   }
+  if (!has_completed) return Nudge();
   callback(state_->Outcome());
 }
 

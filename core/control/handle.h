@@ -94,8 +94,9 @@ class Handle {
   /// Requires Poll().
   [[nodiscard]] const OperationResult& result() const;
   OperationResult& mutable_result();
-  /// Calls `callback` once with the final status: on the completing thread, or at once when
-  /// completed already. It must not block; it may enqueue further operations.
+  /// Calls `callback` once with the final status: on the completing thread (the engine's, or one
+  /// that waits for a handle), or at once when completed already. It must not block; it may enqueue
+  /// further operations.
   void OnComplete(Callback callback) const;
 
   /// Engine side, at most once and before Complete: `done` is when the operation is.
@@ -111,6 +112,7 @@ class Handle {
   explicit Handle(State* state) : state_(state) {}  // one of those that the state counts already
   static void Share(State& state);
   static void Release(State* state);
+  void Nudge() const;  // see HandleHelper
 
   State* state_ = nullptr;
 };

@@ -1,5 +1,7 @@
 #include "core/control/handle_pool.h"
 
+#include <thread>
+
 #include "core/control/handle_state.h"
 
 namespace ronde {
@@ -23,6 +25,23 @@ std::pair<Handle, Handle> HandlePool::MakeTwo(HandleOwner& owner, void* item) {
   state.item = item;
   state.references.store(2, std::memory_order_relaxed);  // nobody else knows it yet
   return {Handle(&state), Handle(&state)};
+}
+
+void HandlePool::SetHelper(HandleHelper* helper) {
+  helper_.store(helper);
+  while (helper == nullptr && helping_.load() != 0) std::this_thread::yield();
+}
+
+void HandlePool::Help(const Handle& handle) {
+  helping_.fetch_add(1);
+  if (HandleHelper* const helper = helper_.load()) helper->Help(handle);
+  helping_.fetch_sub(1);
+}
+
+void HandlePool::Nudge() {
+  helping_.fetch_add(1);
+  if (HandleHelper* const helper = helper_.load()) helper->Nudge();
+  helping_.fetch_sub(1);
 }
 
 void HandlePool::Return(Handle::State& state) {

@@ -116,17 +116,19 @@ void TensorQueue::Prefetch(const Slot& slot) {
 }
 
 bool TensorQueue::TakeWake(const Slot& slot) {
-  if (wake_at_ == 0 || (new_.size() < wake_at_ && slot.hot_.kept)) return false;
+  const bool is_expected = slot.hot_.kept && slot.hot_.enqueued_ns < expect_until_ns_;
+  if (wake_at_ == 0 || (new_.size() < wake_at_ && is_expected)) return false;
   wake_at_ = 0;
   return true;
 }
 
-bool TensorQueue::Expect(std::size_t count) {
+bool TensorQueue::Expect(std::size_t count, std::int64_t until_ns) {
   std::lock_guard lock(mutex_);
   const bool has_stranger =
       std::any_of(new_.begin(), new_.end(), [](const Slot* slot) { return !slot->hot_.kept; });
   if (new_.size() >= count || has_stranger) return false;
   wake_at_ = count;
+  expect_until_ns_ = until_ns;
   return true;
 }
 

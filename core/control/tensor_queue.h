@@ -65,6 +65,9 @@ class TensorQueue final : private HandleOwner {
   /// `clock` must outlive the queue.
   TensorQueue(int rank, const Clock& clock) : rank_(rank), clock_(clock) {}
 
+  /// Who helps those that wait for this queue's handles, see HandlePool.
+  void SetHelper(HandleHelper* helper) { handles_->SetHelper(helper); }
+
   struct Added {
     Handle handle;
     bool wake = false;  ///< the engine has to be woken, see Expect
@@ -94,9 +97,10 @@ class TensorQueue final : private HandleOwner {
   /// Expect nobody has to wake the engine: it looks here once more before it sleeps.
   [[nodiscard]] New DrainNew();
 
-  /// The engine sleeps, until `count` operations are new (at least 1) or one that has no place of
-  /// its own here is. False where so many are there already.
-  [[nodiscard]] bool Expect(std::size_t count);
+  /// The engine sleeps, until `count` operations are new (at least 1), or one that has no place of
+  /// its own here or was asked for at `until_ns` or later is. False where so many are there
+  /// already.
+  [[nodiscard]] bool Expect(std::size_t count, std::int64_t until_ns = INT64_MAX);
 
   /// A drained operation that has not been taken, or null.
   [[nodiscard]] Slot* Find(const std::string& key);
@@ -155,8 +159,9 @@ class TensorQueue final : private HandleOwner {
   std::unordered_map<std::string, Slot> slots_;  // nodes stay where they are
   HandlePool::Owned handles_ = HandlePool::Create();
   std::vector<Slot*> new_;
-  Slot* last_ = nullptr;     // that was asked for, if kept
-  std::size_t wake_at_ = 1;  // so many of new_ wake the engine; 0: it is awake
+  Slot* last_ = nullptr;                      // that was asked for, if kept
+  std::size_t wake_at_ = 1;                   // so many of new_ wake the engine; 0: it is awake
+  std::int64_t expect_until_ns_ = INT64_MAX;  // from then on any one does
   std::size_t in_flight_ = 0;
   Status refusal_;  // not ok: what later operations get
   bool closed_ = false;

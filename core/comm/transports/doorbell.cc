@@ -116,13 +116,28 @@ bool Doorbell::TakeRing() {
   return rang;
 }
 
-void Doorbell::Sleep(const Deadline& deadline) {
+void Doorbell::Sleep(const Deadline& deadline, std::unique_lock<std::mutex>* turn) {
   DoorbellPage& page = own();
+  const std::uint32_t taken = taken_;
   page.sleeping.store(kOnFutex, std::memory_order_seq_cst);
-  if (page.bell.load(std::memory_order_seq_cst) == taken_) {
-    FutexWaitShared(&page.bell, taken_, deadline);
+  if (page.bell.load(std::memory_order_seq_cst) == taken) {
+    if (turn != nullptr) turn->unlock();
+    FutexWaitShared(&page.bell, taken, deadline);
+    if (turn != nullptr) turn->lock();
   }
   page.sleeping.store(kAwake, std::memory_order_relaxed);
+}
+
+void Doorbell::Mute() {
+  own().sleeping.store(kAwake, std::memory_order_relaxed);
+  (void)TakeRing();
+}
+
+void Doorbell::Unmute() {
+  DoorbellPage& page = own();
+  // As in Sleep. Where nobody sleeps, whoever comes back from it corrects that.
+  page.sleeping.store(kOnFutex, std::memory_order_seq_cst);
+  if (page.bell.load(std::memory_order_seq_cst) != taken_) FutexWakeShared(&page.bell);
 }
 
 void Doorbell::SleepOn(int descriptor, const Deadline& deadline) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "core/base/clock.h"
@@ -30,7 +31,8 @@ static_assert(sizeof(DoorbellPage) <= 4096);
 /// counter, the sleeper announces itself before it looks at the counter for the last time, and the
 /// kernel compares once more. Who has to watch a descriptor too sleeps on that and a socket, to
 /// which the ringer then sends a byte.
-/// Thread rule: RingSelf and RingPeer from any thread; everything else from the engine's.
+/// Thread rule: RingSelf and RingPeer from any thread; everything else from the engine's, or from
+/// whoever has its turn.
 class Doorbell {
  public:
   /// Allocates this rank's page. Error: kUnavailable.
@@ -59,8 +61,13 @@ class Doorbell {
   void RingPeer(int peer) const { Ring(page(peer)); }
   /// Whether the bell rang since this last said so.
   [[nodiscard]] bool TakeRing();
-  /// Sleeps until rung or the deadline; may return early. Does not take the ring.
-  void Sleep(const Deadline& deadline);
+  /// Sleeps until rung or the deadline; may return early. Does not take the ring. Where there is a
+  /// `turn`, it is given up meanwhile.
+  void Sleep(const Deadline& deadline, std::unique_lock<std::mutex>* turn = nullptr);
+  /// Takes the ring; from now on whoever sleeps in Sleep is not woken.
+  void Mute();
+  /// It is again, and at once where it was rung meanwhile.
+  void Unmute();
   /// The same, or until `descriptor` becomes readable. Needs OpenSocket.
   void SleepOn(int descriptor, const Deadline& deadline);
   /// The rank of a peer whose process has vanished without leaving in order, or -1.

@@ -125,11 +125,30 @@ void Inbox::Ring() {
   changed_.notify_all();
 }
 
-WaitOutcome Inbox::WaitForRing(const Deadline& deadline) {
+WaitOutcome Inbox::WaitForRing(const Deadline& deadline, std::unique_lock<std::mutex>* turn) {
   std::unique_lock lock(mutex_);
-  const WaitOutcome outcome = WaitUntil(lock, changed_, deadline, aborted_, [&] { return rung_; });
-  rung_ = false;
+  if (turn != nullptr) turn->unlock();
+  const WaitOutcome outcome =
+      WaitUntil(lock, changed_, deadline, aborted_, [&] { return rung_ && !muted_; });
+  if (!muted_) rung_ = false;
+  lock.unlock();
+  if (turn != nullptr) turn->lock();
   return outcome;
+}
+
+void Inbox::Mute() {
+  const std::lock_guard lock(mutex_);
+  muted_ = true;
+  rung_ = false;
+}
+
+void Inbox::Unmute() {
+  {
+    const std::lock_guard lock(mutex_);
+    muted_ = false;
+    if (!rung_) return;
+  }
+  changed_.notify_all();
 }
 
 void Inbox::WakeAll() {

@@ -100,7 +100,10 @@ class Inbox {
   void Deliver(ControlMessage message);
   std::optional<ControlMessage> Next();
   void Ring();
-  WaitOutcome WaitForRing(const Deadline& deadline);
+  /// Without `turn`, if there is one, while it sleeps.
+  WaitOutcome WaitForRing(const Deadline& deadline, std::unique_lock<std::mutex>* turn = nullptr);
+  void Mute();
+  void Unmute();
   void WakeAll();
 
  private:
@@ -109,6 +112,7 @@ class Inbox {
   std::condition_variable changed_;
   std::deque<ControlMessage> messages_;
   bool rung_ = false;
+  bool muted_ = false;
 };
 
 /// Page-aligned, zero-filled memory that lives as long as anyone has it mapped.

@@ -191,6 +191,12 @@ Status InProcessTransport::WaitForRing(Deadline deadline) {
   return outcome == WaitOutcome::kAborted ? state_->status() : Status::Ok();
 }
 
+Status InProcessTransport::WaitForRing(Deadline deadline, std::unique_lock<std::mutex>& turn) {
+  if (group_ != 0) return NoControlPlane("WaitForRing");
+  const WaitOutcome outcome = state_->inbox(rank_).WaitForRing(deadline, &turn);
+  return outcome == WaitOutcome::kAborted ? state_->status() : Status::Ok();
+}
+
 Result<std::unique_ptr<Region>> InProcessTransport::AllocateRegion(std::size_t size_bytes) {
   auto memory = std::make_shared<Memory>(size_bytes);
   const std::uint64_t id = state_->AddMemory(memory);

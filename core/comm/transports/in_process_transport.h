@@ -65,6 +65,10 @@ class InProcessTransport final : public Transport {
   Result<std::optional<ControlMessage>> Poll() override;
   void Ring() override { state_->inbox(world_rank()).Ring(); }
   Status WaitForRing(Deadline deadline) override;
+  [[nodiscard]] bool takes_turns() const override { return group_ == 0; }
+  Status WaitForRing(Deadline deadline, std::unique_lock<std::mutex>& turn) override;
+  void MuteRings() override { state_->inbox(world_rank()).Mute(); }
+  void UnmuteRings() override { state_->inbox(world_rank()).Unmute(); }
 
   Result<std::unique_ptr<Region>> AllocateRegion(std::size_t size_bytes) override;
   Result<std::unique_ptr<Region>> MapRegion(int peer, const RegionToken& token,

@@ -139,7 +139,13 @@ bool MpiWorld::MustPoll() const {
   return must_poll_mpi_ || !outgoing_.empty() || !incoming_.empty() || HasLocalArrivals();
 }
 
-Status MpiWorld::WaitForRing(const Deadline& deadline) {
+bool MpiWorld::takes_turns() const {
+  int level = MPI_THREAD_SINGLE;
+  MPI_Query_thread(&level);
+  return level >= MPI_THREAD_SERIALIZED && all_connected_ && net_ == nullptr;
+}
+
+Status MpiWorld::WaitForRing(const Deadline& deadline, std::unique_lock<std::mutex>* turn) {
   const std::int64_t started_ns = SteadyClock().NowNs();
   const Deadline spin = Sooner(deadline, static_cast<double>(spin_ns_) * 1e-9);
   while (true) {
@@ -148,7 +154,7 @@ Status MpiWorld::WaitForRing(const Deadline& deadline) {
     RONDE_ASSIGN_OR_RETURN(const bool arrived, LookForMessages());
     if (arrived || deadline.Expired()) return Status::Ok();
     if (!spin.Expired()) continue;
-    Sleep(deadline, SteadyClock().NowNs() - started_ns);
+    Sleep(deadline, SteadyClock().NowNs() - started_ns, turn);
   }
 }
 
@@ -169,12 +175,13 @@ Result<bool> MpiWorld::LookForMessages() {
 }
 
 // One that has been idle for long looks less often: the delay stays a small part of the idle time.
-void MpiWorld::Sleep(const Deadline& deadline, std::int64_t idle_ns) {
+void MpiWorld::Sleep(const Deadline& deadline, std::int64_t idle_ns,
+                     std::unique_lock<std::mutex>* turn) {
   const double poll_s =
       std::clamp(static_cast<double>(idle_ns) * 1e-9 / 50, kPollEveryS, kPollSeldomEveryS);
   const Deadline until = Sooner(deadline, MustPoll() ? poll_s : kLivenessEveryS);
   if (net_ == nullptr) {
-    doorbell_->Sleep(until);
+    doorbell_->Sleep(until, turn);
   } else if (net_->Arm()) {
     doorbell_->SleepOn(net_->event_descriptor(), until);
   }

@@ -49,6 +49,12 @@ class MpiTransport final : public Transport {
   Result<std::optional<ControlMessage>> Poll() override;
   void Ring() override { world_.Ring(); }
   Status WaitForRing(Deadline deadline) override;
+  [[nodiscard]] bool takes_turns() const override { return owned_ && world_.takes_turns(); }
+  Status WaitForRing(Deadline deadline, std::unique_lock<std::mutex>& turn) override {
+    return world_.WaitForRing(deadline, &turn);
+  }
+  void MuteRings() override { world_.MuteRings(); }
+  void UnmuteRings() override { world_.UnmuteRings(); }
 
   Result<std::unique_ptr<Region>> AllocateRegion(std::size_t size_bytes) override;
   Result<std::unique_ptr<Region>> MapRegion(int peer, const RegionToken& token,

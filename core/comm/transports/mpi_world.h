@@ -75,7 +75,11 @@ class MpiWorld {
     return doorbell_->page(rank).notice.load(std::memory_order_seq_cst);
   }
   void RingPeers();
-  Status WaitForRing(const Deadline& deadline);
+  /// MPI lets threads take turns, and nothing but the doorbell has to be slept on.
+  [[nodiscard]] bool takes_turns() const;
+  Status WaitForRing(const Deadline& deadline, std::unique_lock<std::mutex>* turn = nullptr);
+  void MuteRings() { doorbell_->Mute(); }
+  void UnmuteRings() { doorbell_->Unmute(); }
 
   // --- Liveness; see Transport.
   void Abort(const Status& cause, const std::function<void()>& before_telling = nullptr);
@@ -127,7 +131,7 @@ class MpiWorld {
   [[nodiscard]] bool HasLocalArrivals() const;
   [[nodiscard]] bool MustPoll() const;
   Result<bool> LookForMessages();
-  void Sleep(const Deadline& deadline, std::int64_t idle_ns);
+  void Sleep(const Deadline& deadline, std::int64_t idle_ns, std::unique_lock<std::mutex>* turn);
 
   void LatchFailure(const Status& cause);
   void SendAbort(const Status& cause);

@@ -209,10 +209,12 @@ TEST_P(EngineLock, ARankThatShutsDownEndsItAndIsNamed) {
 }
 
 TEST_P(EngineLock, AnAbortReachesRanksThatWaitUnderALock) {
-  RunRanks(GetParam(), [](Transport& transport) {
+  std::latch locked(GetParam());  // an abort may overtake what is being executed
+  RunRanks(GetParam(), [&locked](Transport& transport) {
     EngineRank rank(transport, LockSoon());
     Step step(rank, transport);
     step.RunOften({"a"});
+    locked.arrive_and_wait();
     std::vector<float> values(5, 1);
     if (transport.rank() == 0) {
       rank.engine.Abort(Status::Aborted("boom"));

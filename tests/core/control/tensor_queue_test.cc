@@ -171,6 +171,19 @@ TEST_F(TensorQueueTest, WakesTheEngineOnceForAsManyAsItExpects) {
   EXPECT_FALSE(queue_.DrainNew().is_burst) << "the others are still in flight";
 }
 
+TEST_F(TensorQueueTest, ExpectsNothingForEver) {
+  for (const char* name : {"a", "b"}) {
+    ASSERT_TRUE(Add(name).ok());
+    (void)queue_.DrainNew();
+    queue_.Keep(*queue_.Find(name), true);
+    queue_.Take(*queue_.Find(name)).handle.Complete(Status::Ok());
+  }
+  EXPECT_TRUE(queue_.Expect(3, clock_.NowNs() + 1));
+  EXPECT_FALSE(Add("a").value().wake);
+  clock_.Advance(1);
+  EXPECT_TRUE(Add("b").value().wake) << "too late to be one of the three";
+}
+
 TEST_F(TensorQueueTest, KnowsWhetherTheSameIsAskedForAgain) {
   const auto ask = [this](std::int64_t count) {
     TensorEntry entry = Entry("w");
