@@ -157,7 +157,9 @@ void Engine::Impl::Abort(const Status& cause) {
 }
 
 Status Engine::Impl::Shutdown() {
-  queue_.Close();
+  // Until the engine has seen it, an Abort before this is why nothing more is taken.
+  const Status request = AbortRequest();
+  queue_.Close(request.ok() ? request : Status::Aborted(WithRank(request).message()));
   Wake();
   // A callback cannot wait for the thread that it runs on; that thread leaves by itself.
   if (DrivesHere()) return status();

@@ -251,9 +251,10 @@ void TensorQueue::BeforeCompletions(std::span<void* const> items) {
   }
 }
 
-void TensorQueue::Close() {
+void TensorQueue::Close(const Status& why) {
   std::lock_guard lock(mutex_);
   closed_ = true;
+  if (refusal_.ok()) refusal_ = why;
   if (refusal_.ok()) {
     refusal_ = Status::Shutdown(StrCat("rank ", rank_, " has shut down: submit before Shutdown"));
   }

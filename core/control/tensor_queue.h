@@ -117,8 +117,8 @@ class TensorQueue final : private HandleOwner {
   /// Whether the place stays when the operation has ended.
   void Keep(Slot& slot, bool keep);
 
-  /// Later operations are refused with kShutdown.
-  void Close();
+  /// Later operations are refused with `why`, or kShutdown where that is kOk.
+  void Close(const Status& why = Status::Ok());
   /// Completes all operations in flight with `status`, of which `observer`, which may be null, is
   /// told; later ones are refused with it.
   void FailAll(const Status& status, EngineObserver* observer = nullptr);

@@ -1,5 +1,7 @@
 #include <atomic>
 #include <barrier>
+#include <latch>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -200,6 +202,41 @@ TEST(EngineAbortWhileExecuting, TellsItsOwnCauseOnceTheExecutorGivesUp) {
   });
   ExpectSameOnAllRanks(statuses);
   EXPECT_EQ(statuses[0], Status::Aborted("rank 1: thrown in main"));
+}
+
+// A signal's handler aborts and shuts down; what the program submits meanwhile fails of that.
+TEST(EngineAbortWhileExecuting, IsWhyAnOperationAfterShutdownIsRefused) {
+  RunRanks(2, [&](Transport& transport) {
+    EngineRank rank(transport);
+    std::latch entered(1);
+    std::latch done(1);
+    if (transport.rank() == 1) {
+      rank.executor.set_before([&](const auto&) {
+        entered.count_down();
+        done.wait();
+        return Status::Timeout("gave up the collective");
+      });
+    }
+    std::vector<float> values = {1};
+    const Handle handle = rank.Sum("w", values);
+    if (transport.rank() == 1) {
+      entered.wait();
+      rank.engine.Abort(Status::Aborted("ended by SIGTERM"));
+      const std::jthread ending([&] { (void)rank.engine.Shutdown(); });
+      std::vector<std::vector<float>> more(1, {1});
+      Handle later = rank.Sum("late 0", more.back());
+      const Deadline patience = Deadline::After(20);
+      for (int i = 1; !later.Poll() && !patience.Expired(); ++i) {
+        std::this_thread::yield();
+        more.push_back({1});
+        later = rank.Sum(StrCat("late ", i), more.back());
+      }
+      EXPECT_EQ(later.Poll() ? later.Wait() : Status::Ok(),
+                Status::Aborted("rank 1: ended by SIGTERM"));
+      done.count_down();
+    }
+    EXPECT_FALSE(handle.Wait().ok());
+  });
 }
 
 TEST(EngineAbortWhileExecuting, AnExecutorThatTimesOutEndsTheJob) {
