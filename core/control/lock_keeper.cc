@@ -80,32 +80,50 @@ bool LockKeeper::IsDue() const {
                      [this](std::uint32_t slot) { return last_times_.contains(slot); });
 }
 
+std::vector<LockKeeper::Piece> LockKeeper::Pieces(const SlotDirectory& slots) const {
+  std::vector<Piece> pieces;
+  int missing = 0;  // members of the group that the last piece is
+  for (const std::uint32_t slot : last_order_) {
+    const Request& request = slots.ResponseOf(static_cast<int>(slot))->request;
+    // Rank 0 lets a group go as a whole, so that its members follow one another.
+    if (missing == 0) {
+      pieces.emplace_back();
+      missing = request.group.empty() ? 1 : request.group_size;
+    }
+    --missing;
+    Piece& piece = pieces.back();
+    const Times& times = last_times_.at(slot);
+    piece.slots.push_back(slot);
+    piece.bytes += BytesOf(request);
+    piece.asked_ns = std::max(piece.asked_ns, times.asked_ns);
+    piece.end_ns = std::min(piece.end_ns, times.end_ns);
+  }
+  return pieces;
+}
+
 Lock LockKeeper::MakeLock(const SlotDirectory& slots, std::int64_t batch_bytes) const {
   Lock lock;
   lock.number = number_ + 1;
   // The schedule goes on where the iteration under way has got to.
-  const auto is_done = [this](std::uint32_t slot) { return times_.contains(slot); };
-  for (const bool done : {false, true}) {
-    std::int64_t unit_bytes = 0;
-    std::int64_t unit_end_ns = 0;  // when the first of the unit had completed
-    bool is_first = true;
-    for (const std::uint32_t slot : last_order_) {
-      if (is_done(slot) != done) continue;
-      const Times& times = last_times_.at(slot);
-      const std::int64_t bytes = BytesOf(slots.ResponseOf(static_cast<int>(slot))->request);
-      const bool joins =
-          !is_first && times.asked_ns < unit_end_ns && unit_bytes + bytes <= batch_bytes;
-      if (!joins) {
-        if (!is_first) lock.unit_ends.push_back(static_cast<std::uint32_t>(lock.slots.size()));
-        unit_bytes = 0;
-        unit_end_ns = times.end_ns;
+  std::vector<Piece> pieces = Pieces(slots);
+  const auto is_due = [this](const Piece& piece) { return !times_.contains(piece.slots.front()); };
+  const auto begun = std::stable_partition(pieces.begin(), pieces.end(), is_due);
+  std::int64_t unit_bytes = 0;
+  std::int64_t unit_end_ns = 0;  // when the first of the unit had completed
+  for (auto piece = pieces.begin(); piece != pieces.end(); ++piece) {
+    const bool joins = piece != pieces.begin() && piece != begun && piece->asked_ns < unit_end_ns &&
+                       unit_bytes + piece->bytes <= batch_bytes;
+    if (!joins) {
+      if (piece != pieces.begin()) {
+        lock.unit_ends.push_back(static_cast<std::uint32_t>(lock.slots.size()));
       }
-      is_first = false;
-      unit_bytes += bytes;
-      lock.slots.push_back(slot);
+      unit_bytes = 0;
+      unit_end_ns = piece->end_ns;
     }
-    if (!is_first) lock.unit_ends.push_back(static_cast<std::uint32_t>(lock.slots.size()));
+    unit_bytes += piece->bytes;
+    lock.slots.insert(lock.slots.end(), piece->slots.begin(), piece->slots.end());
   }
+  lock.unit_ends.push_back(static_cast<std::uint32_t>(lock.slots.size()));
   return lock;
 }
 

@@ -15,7 +15,8 @@ namespace ronde {
 /// from the response cache alone, for --lock-after iterations in a row; an iteration ends where an
 /// operation comes for the second time. Operations become one unit where rank 0 was seen to ask for
 /// the later before the first had completed, so that none waits for another, and where they fit
-/// together into a batch. It ends a lock in two steps: all ranks stop pledging and say how far they
+/// together into a batch; a group is always within one unit, so that a lock that ends has executed
+/// all of it or nothing. It ends a lock in two steps: all ranks stop pledging and say how far they
 /// had come, and the least of that is where negotiation goes on. Locks that end early are tried
 /// again later and later. Thread rule: engine-only (rank 0). No I/O.
 class LockKeeper {
@@ -52,9 +53,18 @@ class LockKeeper {
     std::int64_t end_ns = 0;
   };
 
+  /// What no unit divides: an operation, or all of a group.
+  struct Piece {
+    std::vector<std::uint32_t> slots;
+    std::int64_t bytes = 0;
+    std::int64_t asked_ns = 0;        // for the last of them
+    std::int64_t end_ns = INT64_MAX;  // of the first
+  };
+
   void StartIteration();
   void EndIteration();
   [[nodiscard]] bool IsDue() const;
+  [[nodiscard]] std::vector<Piece> Pieces(const SlotDirectory& slots) const;
   [[nodiscard]] Lock MakeLock(const SlotDirectory& slots, std::int64_t batch_bytes) const;
 
   const int size_;

@@ -20,11 +20,13 @@ class LockKeeperTest : public testing::Test {
     for (int slot = 0; slot < 8; ++slot) AddOperation(slot, slot == 7 ? 1 : kWorld);
   }
 
-  void AddOperation(int slot, int set) {
+  void AddOperation(int slot, int set, const std::string& group = "", int group_size = 0) {
     auto response = std::make_shared<Response>();
     response->request.name = StrCat("t", slot);
     response->request.shape = {4};  // 16 bytes
     response->request.process_set = set;
+    response->request.group = group;
+    response->request.group_size = group_size;
     slots_.Assign(response->request.name, response, 1);
   }
 
@@ -41,7 +43,7 @@ class LockKeeperTest : public testing::Test {
     return list.lock;
   }
 
-  SlotDirectory slots_{8};
+  SlotDirectory slots_{16};
   LockKeeper keeper_{2, /*lock_after=*/2};
   std::int64_t now_ns_ = 1000;
 };
@@ -84,6 +86,47 @@ TEST_F(LockKeeperTest, JoinsWhatWasAskedForBeforeTheFirstHadCompleted) {
   const Lock lock = Observe({0});
   EXPECT_EQ(lock.slots, (Slots{1, 2, 3, 4, 5, 0}));
   EXPECT_EQ(lock.unit_ends, (Slots{4, 5, 6}));
+}
+
+TEST_F(LockKeeperTest, KeepsAGroupInOneUnitThoughItIsMoreThanABatch) {
+  for (int slot = 8; slot < 14; ++slot) AddOperation(slot, kWorld, "g", 6);
+  for (int i = 0; i < 2; ++i) {
+    const std::int64_t asked_ns = now_ns_;
+    Observe({0, 8, 9, 10, 11, 12, 13, 1}, asked_ns);
+  }
+  const Lock lock = Observe({0, 8, 9, 10, 11, 12, 13, 1});
+  EXPECT_EQ(lock.slots, (Slots{0, 8, 9, 10, 11, 12, 13, 1}));
+  EXPECT_EQ(lock.unit_ends, (Slots{1, 7, 8}));
+}
+
+TEST_F(LockKeeperTest, KeepsAGroupInOneUnitWheneverItsMembersWereAskedFor) {
+  for (int slot = 8; slot < 10; ++slot) AddOperation(slot, kWorld, "g", 2);
+  // The second member is asked for once the operation before the group has completed, so the group
+  // may have to wait for that; its own members are never apart.
+  const auto iterate = [this] {
+    ResponseList list;
+    list.cached = {0, 8, 9};
+    keeper_.Observe(list, slots_, /*quiet=*/true, kBatchBytes);
+    keeper_.NoteExecuted(0, now_ns_, now_ns_ + 10);
+    keeper_.NoteExecuted(8, now_ns_, now_ns_ + 30);
+    keeper_.NoteExecuted(9, now_ns_ + 20, now_ns_ + 30);
+    now_ns_ += 100;
+    return list.lock;
+  };
+  iterate();
+  iterate();
+  EXPECT_EQ(iterate().unit_ends, (Slots{1, 3}));
+}
+
+TEST_F(LockKeeperTest, TellsGroupsOfOneNameApartByTheirSize) {
+  for (int slot = 8; slot < 14; ++slot) AddOperation(slot, kWorld, "g", 3);
+  for (int i = 0; i < 2; ++i) {
+    Observe({8, 9, 10});
+    Observe({11, 12, 13});
+  }
+  const Lock lock = Observe({8, 9, 10});
+  EXPECT_EQ(lock.slots, (Slots{11, 12, 13, 8, 9, 10}));
+  EXPECT_EQ(lock.unit_ends, (Slots{3, 6}));
 }
 
 TEST_F(LockKeeperTest, ADifferentIterationBeginsTheCountAnew) {
