@@ -2,9 +2,20 @@
 
 #include <cstdio>
 
+#include "core/base/strcat.h"
 #include "core/comm/topology_file.h"
 
 namespace ronde::bench {
+namespace {
+
+// What is written first has a name of its own, which nobody gave.
+Status WriteOrName(const TuningFile& file, const std::string& path) {
+  if (WriteTuningFile(file, path).ok()) return Status::Ok();
+  return Status::InvalidArgument(
+      StrCat("--calibrate: cannot write '", path, "'; does its folder exist?"));
+}
+
+}  // namespace
 
 Result<CalibrationFile> CalibrationFile::Open(DirectRunner& direct, const Config& config,
                                               const std::string& path) {
@@ -18,7 +29,7 @@ Result<CalibrationFile> CalibrationFile::Open(DirectRunner& direct, const Config
     RONDE_ASSIGN_OR_RETURN(const Topology topology, TopologyFor(config));
     RONDE_ASSIGN_OR_RETURN(opened.file_,
                            TuningFileToExtend(path, MachineKey(topology), "--calibrate"));
-    return WriteTuningFile(opened.file_, path);
+    return WriteOrName(opened.file_, path);
   };
   RONDE_RETURN_IF_ERROR(direct.Agree(open()));
   return opened;
@@ -38,7 +49,7 @@ Tuning CalibrationFile::EntryOfTheseRanks() const {
 Status CalibrationFile::Write(Tuning tuning) {
   tuning.date = TuningDate();
   file_.Put(std::move(tuning));
-  const Status written = direct_->rank() == 0 ? WriteTuningFile(file_, path_) : Status::Ok();
+  const Status written = direct_->rank() == 0 ? WriteOrName(file_, path_) : Status::Ok();
   if (direct_->rank() == 0 && written.ok()) {
     std::fprintf(stderr, "ronde-bench: wrote %s; use it with --tuning-file %s\n", path_.c_str(),
                  path_.c_str());

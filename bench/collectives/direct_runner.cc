@@ -128,6 +128,11 @@ std::string DirectRunner::AlgorithmFor(const CollectiveCall& call) {
   return "none";
 }
 
+Status DirectRunner::CheckChoice(const CollectiveCall& call) {
+  if (call.collective != Collective::kAllreduce) return Status::Ok();
+  return selector_.Choose(*context_, ToAllreduce(call)).status();
+}
+
 std::span<const std::int64_t> DirectRunner::Repeated(std::int64_t value, int times) {
   const auto wanted = static_cast<std::size_t>(times);
   if (repeated_.size() != wanted || repeated_.front() != value) repeated_.assign(wanted, value);

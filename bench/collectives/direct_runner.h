@@ -33,6 +33,9 @@ class DirectRunner final : public CollectiveRunner {
   Status Barrier() override;
   void End() override {}
   [[nodiscard]] std::string AlgorithmFor(const CollectiveCall& call) override;
+  /// The error that Run would return because settings name an algorithm that cannot make this call;
+  /// of its pointers none is looked at.
+  [[nodiscard]] Status CheckChoice(const CollectiveCall& call);
   [[nodiscard]] Result<std::shared_ptr<std::byte>> AllocateRegistered(
       std::size_t size_bytes) override;
   [[nodiscard]] MemoryPlace Find(const void* data, std::size_t size_bytes) const override {

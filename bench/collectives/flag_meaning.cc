@@ -14,11 +14,12 @@ namespace {
 
 constexpr std::string_view kSizes = "a collective";
 constexpr std::string_view kNegotiation = "gradients --negotiation";
+constexpr std::string_view kCalibration = "--calibrate";
 
 // For which benchmarks a flag means something; the others' settings of Ronde always do.
 struct Meaning {
   const char* flag;
-  std::array<std::string_view, 4> benchmarks;
+  std::array<std::string_view, 5> benchmarks;
 };
 constexpr Meaning kMeanings[] = {
     {"-b", {kSizes}},
@@ -35,9 +36,10 @@ constexpr Meaning kMeanings[] = {
     {"-d", {kSizes, kGradients, kNegotiation}},
     {"-o", {kSizes, kGradients, kNegotiation}},
     {"-c", {kSizes, kGradients, kNegotiation}},
-    {"--device", {kSizes}},
+    {"--device", {kSizes, kCalibration}},
     {"--peers", {kSizes, kGradients}},
-    {"--calibrate", {kSizes, kGradients}},
+    {"--calibrate", {kCalibration}},
+    {"--json", {kSizes, kGradients, kNegotiation, kNegotiate, kIdle}},
     {"-n", {kSizes, kGradients, kNegotiation, kNegotiate}},
     {"-w", {kSizes, kGradients, kNegotiation, kNegotiate}},
     {"--model", {kGradients, kNegotiation}},
@@ -45,7 +47,7 @@ constexpr Meaning kMeanings[] = {
     {"--fusion-thresholds", {kGradients}},
     {"--negotiation", {kGradients, kNegotiation}},
     {"--tensors", {kNegotiate}},
-    {"--ranks", {kNegotiate, kSizes}},
+    {"--ranks", {kNegotiate, kSizes, kCalibration}},
     {"--modes", {kNegotiate}},
     {"--order", {kNegotiate}},
     {"--seconds", {kIdle}},
@@ -53,15 +55,23 @@ constexpr Meaning kMeanings[] = {
 
 bool IsCollective(const std::string& benchmark) { return ParseCollective(benchmark).has_value(); }
 
+bool IsGiven(const CLI::App& app, const char* flag) { return app.get_option(flag)->count() > 0; }
+
 }  // namespace
 
 Status RefuseFlagsWithoutMeaning(const CLI::App& app, const std::string& benchmark) {
-  const bool negotiation = benchmark == kGradients && app.get_option("--negotiation")->count() > 0;
-  const std::string_view wanted = IsCollective(benchmark) ? kSizes
-                                  : negotiation           ? kNegotiation
-                                                          : std::string_view(benchmark);
+  const bool calibration = IsGiven(app, "--calibrate");
+  if (calibration && benchmark != Name(Collective::kAllreduce)) {
+    return Status::InvalidArgument(
+        StrCat("--calibrate: measures allreduce; leave `", benchmark, "` out"));
+  }
+  const bool negotiation = benchmark == kGradients && IsGiven(app, "--negotiation");
+  const std::string_view wanted = calibration               ? kCalibration
+                                  : IsCollective(benchmark) ? kSizes
+                                  : negotiation             ? kNegotiation
+                                                            : std::string_view(benchmark);
   for (const Meaning& meaning : kMeanings) {
-    if (app.get_option(meaning.flag)->count() == 0) continue;
+    if (!IsGiven(app, meaning.flag)) continue;
     const auto& known = meaning.benchmarks;
     if (std::find(known.begin(), known.end(), wanted) != known.end()) continue;
     const bool has_one_home = wanted == kSizes;

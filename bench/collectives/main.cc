@@ -1,8 +1,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <memory>
+#include <system_error>
+#include <utility>
 
 #include "bench/collectives/bench_device.h"
 #include "bench/collectives/calibrate.h"
@@ -27,7 +30,8 @@
 namespace ronde::bench {
 namespace {
 
-// Writes rows where the options say, on rank 0 only.
+// Writes rows where the options say, on rank 0 only. Nothing appears before the first result: what
+// is wrong with options may show only then, and must not cost an earlier result of the same name.
 class Output {
  public:
   explicit Output(const BenchOptions& options) : options_(options) {}
@@ -37,48 +41,46 @@ class Output {
     json_to_stdout_ = options_.json == "-";
     table_ = !json_to_stdout_;
     if (options_.json && !json_to_stdout_) {
-      file_.open(*options_.json);
+      file_.open(*options_.json, std::ios::app);
       if (!file_) {
         return Status::InvalidArgument(
             StrCat("--json: cannot write '", *options_.json, "'; does its folder exist?"));
       }
     }
-    if (!table_ || options_.gradients) return Status::Ok();
-    if (options_.negotiate) {
-      Print(NegotiateHeading(*options_.negotiate, ranks));
-    } else if (options_.idle) {
-      Print(IdleHeading(*options_.idle, ranks));
-    } else {
-      Print(TableHeading(options_, ranks));
-    }
+    ranks_ = ranks;
     return Status::Ok();
   }
 
   void Write(const Row& row) {
+    Begin();
     footer_.Add(row);
     if (table_) Print(TableLine(options_, row));
     WriteJson(JsonLine(row));
   }
 
   void Write(const GradientTable& table) {
+    Begin();
     wrong_gradients_ += WrongOfRonde(table);
     if (table_) Print(GradientText(table, options_));
     for (const std::string& line : GradientJson(table)) WriteJson(line);
   }
 
   void Write(const NegotiationTable& table) {
+    Begin();
     wrong_gradients_ += WrongElements(table);
     if (table_) Print(NegotiationText(table, options_));
     for (const std::string& line : NegotiationJson(table)) WriteJson(line);
   }
 
   void Write(const NegotiateRow& row) {
+    Begin();
     most_ranks_ = std::max(most_ranks_, row.ranks);
     if (table_) Print(NegotiateLine(row));
     for (const std::string& line : NegotiateJson(row)) WriteJson(line);
   }
 
   void Write(const IdleRow& row) {
+    Begin();
     if (table_) Print(IdleLine(row));
     WriteJson(IdleJson(row));
   }
@@ -91,6 +93,22 @@ class Output {
   [[nodiscard]] std::int64_t wrong() const { return footer_.wrong() + wrong_gradients_; }
 
  private:
+  void Begin() {
+    if (std::exchange(begun_, true)) return;
+    if (file_.is_open()) {
+      std::error_code not_a_file;  // but a pipe, say, in which nothing lies
+      std::filesystem::resize_file(*options_.json, 0, not_a_file);
+    }
+    if (!table_ || options_.gradients) return;
+    if (options_.negotiate) {
+      Print(NegotiateHeading(*options_.negotiate, ranks_));
+    } else if (options_.idle) {
+      Print(IdleHeading(*options_.idle, ranks_));
+    } else {
+      Print(TableHeading(options_, ranks_));
+    }
+  }
+
   void WriteJson(const std::string& line) {
     if (json_to_stdout_) Print(line);
     if (file_.is_open()) file_ << line << std::endl;
@@ -104,6 +122,8 @@ class Output {
   const BenchOptions& options_;
   bool table_ = false;
   bool json_to_stdout_ = false;
+  bool begun_ = false;
+  int ranks_ = 1;
   std::ofstream file_;
   Footer footer_;
   std::int64_t wrong_gradients_ = 0;

@@ -138,14 +138,14 @@ Status ParsePeers(const RawOptions& raw, BenchOptions& options) {
 }
 
 // A flag with an optional value takes the collective behind it for a file.
-Status ParseFile(const char* flag, const std::optional<std::string>& raw,
+Status ParseFile(const char* flag, const std::optional<std::string>& raw, bool of_benchmark,
                  std::optional<std::string>& file) {
   file = raw;
   const bool in_place_of_one = raw && (*raw == kGradients || *raw == kNegotiate || *raw == kIdle);
   if (raw && (ParseCollective(*raw) || in_place_of_one)) {
     return Status::InvalidArgument(StrCat(flag, ": '", *raw,
-                                          "' is a benchmark, not a file; write `ronde-bench ", *raw,
-                                          " ", flag, "`"));
+                                          "' is a benchmark, not a file; write `ronde-bench ",
+                                          of_benchmark ? *raw + " " : "", flag, "`"));
   }
   return Status::Ok();
 }
@@ -179,8 +179,9 @@ Status Interpret(const RawOptions& raw, BenchOptions& options) {
   RONDE_RETURN_IF_ERROR(ParseOperators(raw, options));
   RONDE_RETURN_IF_ERROR(ParseRoot(raw, options));
   RONDE_RETURN_IF_ERROR(ParsePeers(raw, options));
-  RONDE_RETURN_IF_ERROR(ParseFile("--json", raw.json, options.json));
-  RONDE_RETURN_IF_ERROR(ParseFile("--calibrate", raw.calibrate, options.calibrate));
+  RONDE_RETURN_IF_ERROR(ParseFile("--json", raw.json, /*of_benchmark=*/true, options.json));
+  RONDE_RETURN_IF_ERROR(
+      ParseFile("--calibrate", raw.calibrate, /*of_benchmark=*/false, options.calibrate));
   options.check_calls = raw.check_calls;
   options.engine_path = raw.path == "engine";
   options.registered_buffers = raw.buffers == "registered";

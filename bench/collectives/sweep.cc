@@ -42,8 +42,19 @@ class Sweeper {
     return Status::Ok();
   }
 
-  Result<Row> MeasureRow(DataType dtype, ReduceOp op, std::int64_t size_bytes) {
-    const CollectiveCall call = CallFor(dtype, op, size_bytes);
+  /// Whether the settings let Ronde make this call, before anything is measured. A session chooses
+  /// as the bare path does; what a device takes, only its own table knows.
+  Status CheckCall(const CollectiveCall& call) {
+    if (parts_.device != nullptr) return Status::Ok();
+    CollectiveCall placed = call;
+    if (options_.registered_buffers) {
+      placed.input_place = {.block = 1, .offset = 0};
+      placed.output_place = {.block = 2, .offset = 0};
+    }
+    return direct_.CheckChoice(placed);
+  }
+
+  Result<Row> MeasureRow(const CollectiveCall& call) {
     Row row = RowFor(call);
     CollectiveRunner& ronde = Ronde();
     if (!ronde.Supports(call)) {
@@ -81,16 +92,6 @@ class Sweeper {
     if (options_.engine_path) return engine_;
     if (device_ != nullptr) return *device_;
     return direct_;
-  }
-
-  [[nodiscard]] CollectiveCall CallFor(DataType dtype, ReduceOp op, std::int64_t bytes) const {
-    CollectiveCall call;
-    call.collective = options_.collective;
-    call.layout = LayoutOf(options_.collective, bytes, dtype, direct_.size());
-    call.dtype = dtype;
-    call.op = op;
-    call.root = options_.root;
-    return call;
   }
 
   [[nodiscard]] Row RowFor(const CollectiveCall& call) const {
@@ -177,6 +178,26 @@ class Sweeper {
   std::vector<std::unique_ptr<CollectiveRunner>> peers_;
 };
 
+// In the order of the rows, without pointers and places.
+std::vector<CollectiveCall> CallsOf(const BenchOptions& options, int ranks) {
+  const std::vector<ReduceOp> ops =
+      Reduces(options.collective) ? options.ops : std::vector<ReduceOp>{ReduceOp::kSum};
+  std::vector<CollectiveCall> calls;
+  for (const DataType dtype : options.dtypes) {
+    for (const ReduceOp op : ops) {
+      for (const std::int64_t size : SizesOf(options)) {
+        CollectiveCall& call = calls.emplace_back();
+        call.collective = options.collective;
+        call.layout = LayoutOf(options.collective, size, dtype, ranks);
+        call.dtype = dtype;
+        call.op = op;
+        call.root = options.root;
+      }
+    }
+  }
+  return calls;
+}
+
 }  // namespace
 
 Status LetRanksSpread(DirectRunner& direct) {
@@ -197,18 +218,14 @@ Status Sweep(const BenchOptions& options, const Config& config, DirectRunner& di
     return Status::InvalidArgument(StrCat("-r ", options.root, ": there are ", direct.size(),
                                           " ranks; expected 0 to ", direct.size() - 1));
   }
-  RONDE_RETURN_IF_ERROR(LetRanksSpread(direct));
   Sweeper sweeper(options, config, direct, parts);
+  const std::vector<CollectiveCall> calls = CallsOf(options, direct.size());
+  for (const CollectiveCall& call : calls) RONDE_RETURN_IF_ERROR(sweeper.CheckCall(call));
+  RONDE_RETURN_IF_ERROR(LetRanksSpread(direct));
   RONDE_RETURN_IF_ERROR(sweeper.Prepare(config));
-  const std::vector<ReduceOp> ops =
-      Reduces(options.collective) ? options.ops : std::vector<ReduceOp>{ReduceOp::kSum};
-  for (const DataType dtype : options.dtypes) {
-    for (const ReduceOp op : ops) {
-      for (const std::int64_t size : SizesOf(options)) {
-        RONDE_ASSIGN_OR_RETURN(const Row row, sweeper.MeasureRow(dtype, op, size));
-        sink(row);
-      }
-    }
+  for (const CollectiveCall& call : calls) {
+    RONDE_ASSIGN_OR_RETURN(const Row row, sweeper.MeasureRow(call));
+    sink(row);
   }
   return Status::Ok();
 }

@@ -23,7 +23,9 @@ struct SweepParts {
 /// Collective: measures every (type, operator, size) of `options`, Ronde and its peers in turn
 /// within each size so that drifts of the machine meet them all, and hands each finished row to
 /// `sink` on every rank.
-/// Errors: kInvalidArgument for a root that does not exist; those of the collectives.
+/// Errors: kInvalidArgument for a root that does not exist and kUnavailable where settings name an
+/// algorithm that cannot make one of the calls, both before the first row; those of the
+/// collectives.
 Status Sweep(const BenchOptions& options, const Config& config, DirectRunner& direct,
              const SweepParts& parts, const std::function<void(const Row&)>& sink);
 inline Status Sweep(const BenchOptions& options, const Config& config, DirectRunner& direct,

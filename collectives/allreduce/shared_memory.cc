@@ -20,9 +20,10 @@ constexpr std::size_t kShardUnit = 64;  // a cache line, and a whole number of e
 /// Two-shot (otherwise): chunk by chunk, rank r reads shard r in all slots and puts the result back
 /// there; the next chunk's copy-in fills the same round.
 ///
-/// Cost:   one shot: ceil(n/c) alpha + (p+1) n beta + (p-1) n gamma
-///         two-shot: (ceil(n/c)+1) alpha + 4n(p-1)/p beta + n(p-1)/p gamma
-///         (n bytes, p ranks, chunks of c bytes: --chunk-bytes)
+/// Cost:   one shot: alpha + (p+1) n beta + (p-1) n gamma
+///         two-shot: 2 alpha + 4n(p-1)/p beta + n(p-1)/p gamma
+///         (n bytes, p ranks; the step of each further chunk, --chunk-bytes, is not counted: at the
+///         default size a chunk's bytes take many times as long)
 /// Buffer: `input` (may be `output`) to `output`, `count` elements, or pieces; no private scratch.
 /// Order:  a binary tree over the ranks (kTree) for every element, 16-bit types in float32: offsets
 ///         do not matter, and all ranks get the same bits.

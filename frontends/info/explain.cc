@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "collectives/allgather/allgather.h"
+#include "collectives/alltoall/alltoall.h"
 #include "collectives/broadcast/broadcast.h"
 #include "collectives/collective_context.h"
 #include "collectives/reducescatter/reducescatter.h"
@@ -33,15 +34,15 @@ std::string_view OrderName(ReductionOrder order) {
   return "";
 }
 
-constexpr std::array<std::string_view, 4> kCollectives = {"allreduce", "allgather", "broadcast",
-                                                          "reducescatter"};
+constexpr std::array<std::string_view, 5> kCollectives = {"allreduce", "allgather", "broadcast",
+                                                          "reducescatter", "alltoall"};
 
 Result<AllreduceArguments> ArgumentsOf(const ExplainQuestion& question) {
   if (std::find(kCollectives.begin(), kCollectives.end(), question.collective) ==
       kCollectives.end()) {
     return Status::InvalidArgument(
         StrCat("--explain: no choice of algorithm is known for '", question.collective,
-               "'; accepted: allreduce, allgather, broadcast, reducescatter"));
+               "'; accepted: allreduce, allgather, broadcast, reducescatter, alltoall"));
   }
   const Result<std::int64_t> size = ParseBytes(question.size);
   if (!size.ok()) return Status::InvalidArgument("--explain: " + size.status().message());
@@ -53,8 +54,12 @@ Result<AllreduceArguments> ArgumentsOf(const ExplainQuestion& question) {
   }
   const std::optional<ReduceOp> op = ParseReduceOp(question.op);
   if (!op) {
+    return Status::InvalidArgument(StrCat(
+        "--op: '", question.op, "' is unknown; use sum, average, min, max, product or adasum"));
+  }
+  if (!IsElementwise(*op) && question.collective == "reducescatter") {
     return Status::InvalidArgument(
-        StrCat("--op: '", question.op, "' is unknown; use sum, average, min, max or product"));
+        StrCat("--op ", question.op, ": needs whole tensors; use allreduce"));
   }
   AllreduceArguments arguments;
   arguments.count = size.value() / static_cast<std::int64_t>(SizeOf(*dtype));
@@ -118,7 +123,9 @@ std::vector<Explanation::Candidate> CandidatesFor(const Selector& selector,
     Explanation::Candidate& candidate = candidates.emplace_back();
     candidate.name = algorithm->name();
     candidate.order = OrderName(algorithm->OrderIn(context));
-    if (!algorithm->Supports(context, judged)) {
+    if (!algorithm->Reduces(arguments.op) && !IsElementwise(arguments.op)) {
+      candidate.obstacle = StrCat("operator ", Name(arguments.op), " has an algorithm of its own");
+    } else if (!algorithm->Reduces(arguments.op) || !algorithm->Supports(context, judged)) {
       candidate.obstacle = StrCat("needs ", algorithm->Needs());
     } else if (!selector.Admits(*algorithm, context)) {
       candidate.obstacle = StrCat("its order is not ", SpecOf(Setting::kReproducible).flag, " ",
@@ -148,6 +155,10 @@ std::string_view FormOf(CollectiveContext& context, const std::string& collectiv
         {.rank_counts = blocks, .dtype = all.dtype, .op = all.op, .input_place = all.input_place});
   }
   for (std::int64_t& block : blocks) block *= element_bytes;
+  if (collective == "alltoall") {
+    const std::vector<std::int64_t> pairs(blocks.size() * blocks.size(), blocks.front());
+    return AlltoallAlgorithm(context, {.block_bytes = pairs, .input_place = all.input_place});
+  }
   return AllgatherAlgorithm(context, {.rank_bytes = blocks, .output_place = all.output_place});
 }
 

@@ -29,7 +29,8 @@ void AddExplainOptions(CLI::App& app, Options& options) {
   CLI::Option* const explain =
       app.add_option("--explain", options.explain,
                      "which algorithm would run, and why: a collective (allreduce, allgather, "
-                     "broadcast, reducescatter) and the bytes of a rank's larger buffer (K, M, G)")
+                     "broadcast, reducescatter, alltoall) and the bytes of a rank's larger buffer "
+                     "(K, M, G)")
           ->expected(2)
           ->type_name("COLLECTIVE SIZE")
           ->group(group);

@@ -80,6 +80,15 @@ TEST(Calibrate, NeedsCompanyAndAFileOfItsOwn) {
     const Status status = CalibrateOn(std::move(transport), folder.File("t.json"));
     EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
   });
+  RunRanksOwning(2, [&](std::unique_ptr<Transport> transport) {
+    const bool first = transport->rank() == 0;
+    const std::string path = folder.File("nowhere/t.json");
+    const Status status = CalibrateOn(std::move(transport), path);
+    EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+    if (first) {
+      EXPECT_THAT(status.message(), HasSubstr("--calibrate: cannot write '" + path + "'"));
+    }
+  });
   ASSERT_TRUE(ReplaceTextFile(folder.File("letter"), "Dear reader").ok());
   RunRanksOwning(2, [&](std::unique_ptr<Transport> transport) {
     const bool first = transport->rank() == 0;

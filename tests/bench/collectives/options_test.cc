@@ -75,6 +75,7 @@ TEST(BenchOptions, CalibrateNamesAFileByItself) {
   EXPECT_EQ(Parse({"allreduce"}).options.calibrate, std::nullopt);
   EXPECT_EQ(Parse({"--calibrate"}).options.calibrate, "ronde_tuning.json");
   EXPECT_EQ(Parse({"--calibrate", "x.json"}).options.calibrate, "x.json");
+  EXPECT_EQ(Parse({"allreduce", "--calibrate", "x.json"}).options.calibrate, "x.json");
 }
 
 TEST(BenchOptions, SizesGrowByTheFactorUpToTheMaximum) {
@@ -142,7 +143,8 @@ TEST(BenchOptions, ReadDevicesAndRanksAsThreads) {
   EXPECT_EQ(parsed.options.device, DeviceChoice::kSimulated);
   EXPECT_EQ(parsed.options.thread_ranks, 3);
   EXPECT_TRUE(parsed.options.rules.on_device);
-  EXPECT_EQ(Parse({"--calibrate", "--device", "simulated"}).options.calibrate, "ronde_tuning.json");
+  EXPECT_EQ(Parse({"--calibrate", "--device", "simulated", "--ranks", "2"}).options.calibrate,
+            "ronde_tuning.json");
 }
 
 TEST(BenchOptions, CudaIsThereOrItsAbsenceIsSaid) {
@@ -181,6 +183,13 @@ TEST(BenchOptions, BadInputIsOneLineThatNamesIt) {
       {{"allreduce", "-c", "-1"}, "-1"},
       {{"sendrecv", "--path", "engine"}, "--path engine"},
       {{"--calibrate", "allreduce"}, "allreduce"},
+      {{"allgather", "--calibrate"}, "--calibrate: measures allreduce; leave `allgather` out"},
+      {{"gradients", "--calibrate"}, "--calibrate: measures allreduce; leave `gradients` out"},
+      {{"idle", "--calibrate"}, "--calibrate"},
+      {{"--calibrate", "-b", "4"}, "-b: means nothing for `--calibrate`"},
+      {{"--calibrate", "--peers", "mpi"}, "--peers: means nothing for `--calibrate`"},
+      {{"--calibrate", "--json", "rows"}, "--json: means nothing for `--calibrate`"},
+      {{"--calibrate", "-n", "5"}, "-n: means nothing for `--calibrate`"},
       {{"--json", "allreduce"}, "allreduce"},
       {{"--json", "gradients"}, "gradients"},
       {{"gradients", "-b", "4"}, "-b"},

@@ -28,6 +28,21 @@ for arguments in "broadcast -r 1" "allgather -o sum" "alltoall -r 0" "sendrecv -
   [[ $(wc -l <"$work/error") == 1 ]] || fail "$arguments: $(cat "$work/error")"
 done
 
+# An earlier result outlives a run that measures nothing, and gives way to one that does.
+echo '{"earlier":1}' >"$work/earlier"
+for arguments in "broadcast -r 9" "allreduce --allreduce-algorithm push_by_package -b 4 -e 64" \
+  "gradients --model nothing"; do
+  status=0
+  # shellcheck disable=SC2086
+  timeout 60 "$bench" $arguments --json "$work/earlier" >"$work/table" 2>"$work/error" || status=$?
+  [[ $status == 2 ]] || fail "$arguments: exit code $status"
+  [[ ! -s $work/table ]] || fail "$arguments: $(cat "$work/table")"
+  grep -q earlier "$work/earlier" || fail "$arguments: has overwritten an earlier result"
+done
+timeout 60 "$bench" allreduce -b 4 -e 4 -n 3 --json "$work/earlier" >/dev/null || fail "--json FILE"
+grep -q '^{"collective":"allreduce",' "$work/earlier" || fail "$(cat "$work/earlier")"
+[[ $(wc -l <"$work/earlier") == 1 ]] || fail "$(cat "$work/earlier")"
+
 timeout 60 "$bench" broadcast -b 4 -e 64 -n 3 --style osu >"$work/osu" || fail "OSU style"
 grep -q '^# Size  *Avg Latency(us)' "$work/osu" || fail "$(cat "$work/osu")"
 grep -q '^# Out of bounds values : 0 OK' "$work/osu" || fail "$(cat "$work/osu")"

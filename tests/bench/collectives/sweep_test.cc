@@ -1,5 +1,6 @@
 #include "bench/collectives/sweep.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/support/run_ranks.h"
@@ -106,6 +107,27 @@ TEST(Sweep, RefusesARootThatDoesNotExist) {
     const Status status = Sweep(options, Config(), *direct.value(), [](const Row&) {});
     EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
   });
+}
+
+TEST(Sweep, RefusesBeforeTheFirstRowWhatSettingsRuleOutForALaterOne) {
+  for (const bool engine_path : {false, true}) {
+    RunRanksOwning(2, [engine_path](std::unique_ptr<Transport> transport) {
+      Config config;
+      ASSERT_TRUE(
+          config
+              .Set(Setting::kAllreduceAlgorithm, "ring:-1K,push_two_shot:1K-", SettingOrigin::kFlag)
+              .ok());
+      auto direct = DirectRunner::CreateOn(std::move(transport), config);
+      ASSERT_TRUE(direct.ok()) << direct.status().ToString();
+      BenchOptions options = ShortOptions(Collective::kAllreduce);
+      options.engine_path = engine_path;
+      int rows = 0;
+      const Status status = Sweep(options, config, *direct.value(), [&](const Row&) { ++rows; });
+      EXPECT_EQ(status.code(), StatusCode::kUnavailable);
+      EXPECT_THAT(status.message(), testing::HasSubstr("push_two_shot"));
+      EXPECT_EQ(rows, 0);
+    });
+  }
 }
 
 TEST(DirectRunner, AgreesOnAFailureOfAnyRank) {

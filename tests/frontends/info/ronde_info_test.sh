@@ -52,6 +52,14 @@ explain 1M --reproducible tree
 grep -Eq '^  ring .* its order is not --reproducible tree' "$work/text" || fail "reproducible"
 explain 1M --allreduce-algorithm push_two_shot
 grep -q "^nothing runs: .*'push_two_shot' cannot run" "$work/text" || fail "refusal"
+explain 1M --op adasum --ranks 3 --chunk-bytes 64K
+[[ $(grep -c ' -  operator adasum has an algorithm of its own$' "$work/text") -ge 6 ]] ||
+  fail "others' candidates for adasum: $(cat "$work/text")"
+[[ $(grep -c '  runs' "$work/text") == 1 ]] || fail "adasum: $(cat "$work/text")"
+grep -q '^adasum: ' "$work/text" || fail "adasum: $(cat "$work/text")"
+explain 1M --op adasum --dtype int32
+grep -q '^nothing runs: ' "$work/text" || fail "adasum of integers: $(cat "$work/text")"
+! grep -Eq '^  [a-z_]+ +[a-z]+ +[0-9]' "$work/text" || fail "candidates: $(cat "$work/text")"
 
 form() { # COLLECTIVE NAME OPTIONS...: which form of the collective runs
   local collective=$1 name=$2
@@ -66,6 +74,9 @@ form broadcast binomial_tree --ranks 4 --hosts 2 --hierarchy flat
 form allgather hierarchical_rails --ranks 4 --hosts 2
 form allgather hierarchical_leader --ranks 5 --hosts 2
 form reducescatter hierarchical --ranks 4 --hosts 2
+form alltoall shared_memory
+form alltoall pull --registered
+form alltoall pairwise --ranks 4 --hosts 2
 
 cat >"$work/tuning.json" <<'END'
 {"format": 1, "machine": "elsewhere", "entries": [
@@ -80,6 +91,7 @@ assert explanation["because"] == "rule 1 of --tuning-file", explanation
 candidates = {c["algorithm"]: c for c in explanation["candidates"]}
 assert candidates["ring"]["predicted_us"] > 0
 assert not candidates["push_two_shot"]["can_run"]
+assert candidates["adasum"]["obstacle"].startswith("needs operator adasum"), candidates
 ' || fail "tuning file"
 grep -q 'another machine' "$work/error" || fail "foreign machine: $(cat "$work/error")"
 "$info" --explain allreduce 4K --tuning-file "$work/tuning.json" >"$work/text" 2>"$work/error"
@@ -97,7 +109,8 @@ refused() {  # what to find in the one line of error, then arguments
 refused "accepted: allreduce, " --explain gather 1M
 refused "'lots' is not a size" --explain allreduce lots
 refused "--dtype: 'real' is unknown" --explain allreduce 1M --dtype real
-refused "--op: 'mean' is unknown" --explain allreduce 1M --op mean
+refused "--op: 'mean' is unknown; .* or adasum" --explain allreduce 1M --op mean
+refused "--op adasum: needs whole tensors" --explain reducescatter 1M --op adasum
 refused "--ranks" --explain allreduce 1M --ranks 0
 refused "rule 'ring:1M'" --explain allreduce 1M --allreduce-algorithm ring:1M
 refused "format 9" --explain allreduce 1M --tuning-file "$work/later.json"
