@@ -8,8 +8,10 @@
 #include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 #include <optional>
 
+#include "core/base/control_group.h"
 #include "core/base/strcat.h"
 
 namespace ronde {
@@ -28,18 +30,12 @@ std::optional<double> QuotaIn(const std::string& folder) {
 
 // The least quota on the path from this process's cgroup (version 2) to the root.
 std::optional<double> CpuQuota() {
-  std::ifstream file("/proc/self/cgroup");
+  std::ifstream file(kOwnControlGroups);
+  const std::string groups(std::istreambuf_iterator<char>(file), {});
   std::optional<double> least;
-  for (std::string line; std::getline(file, line);) {
-    if (line.rfind("0::", 0) != 0) continue;
-    std::string path = line.substr(3);
-    while (true) {
-      const std::optional<double> quota = QuotaIn("/sys/fs/cgroup" + path);
-      if (quota && (!least || *quota < *least)) least = quota;
-      const std::size_t slash = path.rfind('/');
-      if (slash == std::string::npos || path.size() <= 1) break;
-      path.resize(slash);
-    }
+  for (const std::string& folder : ControlGroupFolders(groups, "", kControlGroupMount)) {
+    const std::optional<double> quota = QuotaIn(folder);
+    if (quota && (!least || *quota < *least)) least = quota;
   }
   return least;
 }
