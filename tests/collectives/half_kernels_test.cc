@@ -11,19 +11,11 @@
 
 #include "collectives/half.h"
 #include "collectives/kernels/reduce_call.h"
+#include "tests/collectives/kernel_sets.h"
 #include "tests/conformance/allreduce_values.h"
 
 namespace ronde {
 namespace {
-
-std::vector<const ReduceKernels*> KernelSets() {
-  std::vector<const ReduceKernels*> sets = {&BaselineReduceKernels()};
-#if defined(__x86_64__)
-  if (&BestReduceKernels() != sets[0]) sets.push_back(&Avx2ReduceKernels());
-#endif
-  if (&BestReduceKernels() != sets.back()) sets.push_back(&BestReduceKernels());
-  return sets;
-}
 
 // One 16-bit type and its scalar conversions.
 struct SixteenBits {

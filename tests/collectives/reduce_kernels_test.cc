@@ -13,6 +13,7 @@
 #include "collectives/half.h"
 #include "collectives/kernels/reduce_call.h"
 #include "collectives/shared/stream_copy.h"
+#include "tests/collectives/kernel_sets.h"
 #include "tests/conformance/allreduce_values.h"
 
 namespace ronde {
@@ -23,8 +24,25 @@ struct Sizes {
   std::int64_t count;
 };
 
+// Operators by their place in ReduceKernels.
+constexpr std::array kOps = {ReduceOp::kSum, ReduceOp::kMin, ReduceOp::kMax, ReduceOp::kProduct};
+int IndexOf(ReduceOp op) {
+  if (op == ReduceOp::kAverage) op = ReduceOp::kSum;
+  return static_cast<int>(std::find(kOps.begin(), kOps.end(), op) - kOps.begin());
+}
+
+// ReduceToAll by one set of kernels.
+void ReduceWith(const ReduceKernels& kernels, ReduceOp op, DataType dtype,
+                const std::vector<const void*>& inputs, const std::vector<void*>& outputs,
+                std::int64_t count, const Scaling& scaling = {}, bool streams = false) {
+  kernels.kernels[static_cast<int>(dtype)][IndexOf(op)](
+      {inputs.data(), static_cast<int>(inputs.size()), outputs.data(),
+       static_cast<int>(outputs.size()), streams, count, scaling.prescale, scaling.postscale,
+       scaling.divisor});
+}
+
 // Reduces with the operands one and three elements off the alignment of vectors.
-std::vector<std::byte> ReduceUnaligned(ReduceOp op, DataType dtype,
+std::vector<std::byte> ReduceUnaligned(const ReduceKernels& kernels, ReduceOp op, DataType dtype,
                                        const std::vector<std::vector<std::byte>>& inputs,
                                        std::int64_t count, const Scaling& scaling) {
   const auto element = static_cast<std::ptrdiff_t>(SizeOf(dtype));
@@ -36,7 +54,7 @@ std::vector<std::byte> ReduceUnaligned(ReduceOp op, DataType dtype,
   }
   for (const auto& input : shifted) pointers.push_back(input.data() + element);
   std::vector<std::byte> output(inputs[0].size() + 3 * SizeOf(dtype));
-  Reduce(op, dtype, pointers, output.data() + 3 * element, count, scaling);
+  ReduceWith(kernels, op, dtype, pointers, {output.data() + 3 * element}, count, scaling);
   return {output.begin() + 3 * element, output.end()};
 }
 
@@ -54,7 +72,7 @@ std::uint64_t Apply(ReduceOp op, std::int64_t a, std::int64_t b) {
   return op == ReduceOp::kProduct ? ua * ub : ua + ub;
 }
 
-class ReduceKernels : public testing::TestWithParam<std::tuple<int, int>> {
+class Reductions : public testing::TestWithParam<std::tuple<int, int>> {
  protected:
   DataType dtype() const { return static_cast<DataType>(std::get<0>(GetParam())); }
   ReduceOp op() const { return static_cast<ReduceOp>(std::get<1>(GetParam())); }
@@ -92,7 +110,12 @@ class ReduceKernels : public testing::TestWithParam<std::tuple<int, int>> {
     for (int k = 0; k < sizes.inputs; ++k) {
       inputs.push_back(MakeInput(dtype(), sizes.count, 3, k));
     }
-    const auto result = ReduceUnaligned(op(), dtype(), inputs, sizes.count, scaling);
+    const auto result =
+        ReduceUnaligned(BestReduceKernels(), op(), dtype(), inputs, sizes.count, scaling);
+    for (const ReduceKernels* kernels : KernelSets()) {
+      EXPECT_TRUE(ReduceUnaligned(*kernels, op(), dtype(), inputs, sizes.count, scaling) == result)
+          << kernels->instruction_set;
+    }
     for (std::int64_t i = 0; i < sizes.count; ++i) {
       if (IsFloatingPoint(dtype())) CheckFloat(inputs, result.data(), i, scaling);
       if (!IsFloatingPoint(dtype())) CheckInteger(inputs, result.data(), i, scaling);
@@ -100,7 +123,7 @@ class ReduceKernels : public testing::TestWithParam<std::tuple<int, int>> {
   }
 };
 
-TEST_P(ReduceKernels, MatchASerialReference) {
+TEST_P(Reductions, MatchASerialReference) {
   for (const std::int64_t count : {0, 1, 2, 7, 15, 16, 17, 31, 63, 129, 2047, 2048, 2049, 5003}) {
     for (const int inputs : {1, 2, 3, 4, 5, 8}) {
       SCOPED_TRACE(count * 100 + inputs);
@@ -112,7 +135,7 @@ TEST_P(ReduceKernels, MatchASerialReference) {
   }
 }
 
-TEST_P(ReduceKernels, MayWriteOverAnyInput) {
+TEST_P(Reductions, MayWriteOverAnyInput) {
   constexpr std::int64_t kCount = 2500;
   constexpr int kInputs = 7;
   for (std::size_t target = 0; target < kInputs; ++target) {
@@ -122,12 +145,19 @@ TEST_P(ReduceKernels, MayWriteOverAnyInput) {
     for (const auto& input : inputs) pointers.push_back(input.data());
     std::vector<std::byte> expected(inputs[0].size());
     Reduce(op(), dtype(), pointers, expected.data(), kCount);
+    const std::vector<std::byte> original = inputs[target];
+    for (const ReduceKernels* kernels : KernelSets()) {
+      inputs[target] = original;
+      ReduceWith(*kernels, op(), dtype(), pointers, {inputs[target].data()}, kCount);
+      EXPECT_EQ(inputs[target], expected) << kernels->instruction_set << " over input " << target;
+    }
+    inputs[target] = original;
     Reduce(op(), dtype(), pointers, inputs[target].data(), kCount);
     EXPECT_EQ(inputs[target], expected) << "over input " << target;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ReduceKernels,
+INSTANTIATE_TEST_SUITE_P(All, Reductions,
                          testing::Combine(testing::Range(0, kDataTypeCount),
                                           testing::Range(0, kElementwiseOpCount)));
 
@@ -147,18 +177,19 @@ TEST(ReduceKernelSets, AgreeBitForBit) {
       }
       pointers.push_back(input.data());
     }
-    for (int op = 0; op < 4; ++op) {
-      const double scale = IsFloatingPoint(type) ? 0.7 : 1;
+    const double factor = IsFloatingPoint(type) ? 0.7 : 1;
+    const Scaling scaling = {.prescale = factor, .postscale = factor};
+    for (const ReduceOp op : kOps) {
       std::vector<std::uint64_t> expected(kCount);
       std::vector<std::uint64_t> got(kCount);
-      for (const int inputs : {2, 4, 7}) {
-        void* output = expected.data();
-        ReduceCall call = {pointers.data(), inputs, &output, 1, false, kCount, scale, scale, 1};
-        BaselineReduceKernels().kernels[dtype][op](call);
-        output = got.data();
-        BestReduceKernels().kernels[dtype][op](call);
-        EXPECT_EQ(got, expected) << Name(type) << " op " << op << " of " << inputs << " inputs "
-                                 << ReduceInstructionSet();
+      for (const std::size_t used : {2, 4, 7}) {
+        const std::vector<const void*> some(pointers.begin(), pointers.begin() + used);
+        ReduceWith(BaselineReduceKernels(), op, type, some, {expected.data()}, kCount, scaling);
+        for (const ReduceKernels* kernels : KernelSets()) {
+          ReduceWith(*kernels, op, type, some, {got.data()}, kCount, scaling);
+          EXPECT_EQ(got, expected) << Name(type) << " " << Name(op) << " of " << used << " inputs "
+                                   << kernels->instruction_set;
+        }
       }
     }
   }
@@ -175,7 +206,8 @@ struct SkewedBytes {
 };
 
 // One call to `outputs` buffers, the first of which is the last input.
-void CheckReduceToAll(DataType dtype, int inputs, int outputs, std::size_t skew, bool streams) {
+void CheckReduceToAll(const ReduceKernels& kernels, DataType dtype, int inputs, int outputs,
+                      std::size_t skew, bool streams) {
   constexpr std::int64_t kCount = 1157;
   const std::size_t bytes = kCount * SizeOf(dtype);
   std::vector<SkewedBytes> sources;
@@ -194,22 +226,25 @@ void CheckReduceToAll(DataType dtype, int inputs, int outputs, std::size_t skew,
   std::vector<SkewedBytes> targets;
   std::vector<void*> results = {const_cast<void*>(pointers.back())};
   for (int k = 1; k < outputs; ++k) results.push_back(targets.emplace_back(bytes, skew).data);
-  ReduceToAll(ReduceOp::kSum, dtype, pointers, results, kCount, scaling, streams);
+  ReduceWith(kernels, ReduceOp::kSum, dtype, pointers, results, kCount, scaling, streams);
   EndStream();
   for (const void* result : results) {
     EXPECT_EQ(std::memcmp(result, expected.data(), bytes), 0)
-        << Name(dtype) << " " << inputs << " inputs " << outputs << " outputs skew " << skew
-        << (streams ? " streams" : "");
+        << kernels.instruction_set << " " << Name(dtype) << " " << inputs << " inputs " << outputs
+        << " outputs skew " << skew << (streams ? " streams" : "");
   }
 }
 
-TEST(ReduceToAll, GivesEveryOutputTheBitsOfReduce) {
+TEST(ReduceKernelSets, GiveEveryOutputTheBitsOfReduce) {
   for (int dtype = 0; dtype < kDataTypeCount; ++dtype) {
     for (const int inputs : {1, 2, 3, 4, 5}) {
       for (const int outputs : {1, 2, 3}) {
         for (const std::size_t skew : {0, 8}) {
-          CheckReduceToAll(static_cast<DataType>(dtype), inputs, outputs, skew, false);
-          CheckReduceToAll(static_cast<DataType>(dtype), inputs, outputs, skew, true);
+          for (const ReduceKernels* kernels : KernelSets()) {
+            const auto type = static_cast<DataType>(dtype);
+            CheckReduceToAll(*kernels, type, inputs, outputs, skew, false);
+            CheckReduceToAll(*kernels, type, inputs, outputs, skew, true);
+          }
         }
       }
     }

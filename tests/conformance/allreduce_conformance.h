@@ -34,7 +34,8 @@ struct AllreduceCase {
 /// All cases for `counts`: every dtype, op, in place or not, with and without scaling.
 [[nodiscard]] std::vector<AllreduceCase> AllreduceCases(const std::vector<std::int64_t>& counts);
 
-/// All of the above for every algorithm that supports it here. Collective.
+/// All of the above for every algorithm that supports it here, and sums also where all results are
+/// to be written past the cache. Collective.
 [[nodiscard]] Status CheckAllAlgorithms(CollectiveContext& context,
                                         const std::vector<std::int64_t>& counts);
 

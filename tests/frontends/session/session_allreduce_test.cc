@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
@@ -14,8 +17,8 @@
 namespace ronde {
 namespace {
 
-// Small integers, exact in every dtype; `Store` and `Load` convert one element.
-void Store(DataType dtype, void* data, std::size_t i, int value) {
+// `Store` and `Load` convert one element; small integers are exact in every dtype.
+void Store(DataType dtype, void* data, std::size_t i, double value) {
   switch (dtype) {
     case DataType::kFloat16:
     case DataType::kBFloat16: {
@@ -30,10 +33,10 @@ void Store(DataType dtype, void* data, std::size_t i, int value) {
       static_cast<double*>(data)[i] = value;
       return;
     case DataType::kInt32:
-      static_cast<std::int32_t*>(data)[i] = value;
+      static_cast<std::int32_t*>(data)[i] = static_cast<std::int32_t>(value);
       return;
     case DataType::kInt64:
-      static_cast<std::int64_t*>(data)[i] = value;
+      static_cast<std::int64_t*>(data)[i] = static_cast<std::int64_t>(value);
       return;
     case DataType::kUInt8:
       static_cast<std::uint8_t*>(data)[i] = static_cast<std::uint8_t>(value);
@@ -71,7 +74,7 @@ Config WithThreshold(const std::string& threshold_bytes) {
 }
 
 class SessionAllreduce : public ::testing::TestWithParam<int> {};
-INSTANTIATE_TEST_SUITE_P(Ranks, SessionAllreduce, ::testing::Values(1, 2, 3, 4));
+INSTANTIATE_TEST_SUITE_P(Ranks, SessionAllreduce, ::testing::Values(1, 2, 3, 4, 5));
 
 TEST_P(SessionAllreduce, SumsEveryDataType) {
   RunSessions(GetParam(), [](Session& session) {
@@ -174,42 +177,127 @@ TEST_P(SessionAllreduce, PairsByNameInAnyOrderUnderRandomFusion) {
   }
 }
 
-// At three and more ranks sums depend on their order: with --reproducible fusion must not show.
-TEST_P(SessionAllreduce, GivesTheSameBitsHoweverTensorsWereFused) {
-  constexpr std::size_t kTensors = 20;
-  const auto run = [&](const char* threshold_bytes, unsigned seed) {
-    std::vector<std::vector<float>> of_rank_zero(kTensors);
-    Config config = WithThreshold(threshold_bytes);
-    EXPECT_TRUE(config.Set(Setting::kReproducible, "on", SettingOrigin::kProgram).ok());
-    RunSessions(
-        GetParam(),
-        [&](Session& session) {
-          std::mt19937 values(100 + static_cast<unsigned>(session.rank()));
-          std::mt19937 mine(seed + static_cast<unsigned>(session.rank()));
-          std::vector<std::vector<float>> tensors(kTensors);
-          std::vector<std::size_t> order(kTensors);
-          for (std::size_t i = 0; i < kTensors; ++i) {
-            order[i] = i;
-            for (std::size_t k = 0; k < 200 * i + 1; ++k) {
-              tensors[i].push_back(std::uniform_real_distribution<float>(-1, 1)(values));
-            }
-          }
-          std::shuffle(order.begin(), order.end(), mine);
-          std::vector<Handle> handles;
-          for (const std::size_t i : order) {
-            const TensorView tensor(tensors[i].data(), DataType::kFloat32,
-                                    {static_cast<std::int64_t>(tensors[i].size())});
-            handles.push_back(session.AllreduceAsync(StrCat("t", i), tensor, tensor));
-          }
-          for (const Handle& handle : handles) ASSERT_TRUE(handle.Wait().ok());
-          if (session.rank() == 0) of_rank_zero = tensors;
-        },
-        config);
-    return of_rank_zero;
+using Bits = std::vector<std::byte>;
+
+// Tensors of both kinds of memory and of both widths, every kind with small and large ones.
+constexpr std::size_t kMixedTensors = 20;
+bool IsRegistered(std::size_t i) { return i % 4 < 2; }
+DataType TypeOf(std::size_t i) { return i % 2 == 0 ? DataType::kFloat32 : DataType::kBFloat16; }
+std::size_t CountOf(std::size_t i) { return 600 * i + 1; }
+std::size_t BytesOf(std::size_t i) { return CountOf(i) * SizeOf(TypeOf(i)); }
+// Up to the next element of the wider type.
+std::size_t PlaceBytesOf(std::size_t i) { return (BytesOf(i) + 3) / 4 * 4; }
+
+// One rank's memory for them. In registered memory they lie one behind the other, so that most
+// begin amid a cache line.
+class MixedMemory {
+ public:
+  explicit MixedMemory(Session& session) {
+    std::size_t registered_bytes = 0;
+    for (std::size_t i = 0; i < kMixedTensors; ++i) {
+      if (IsRegistered(i)) registered_bytes += PlaceBytesOf(i);
+    }
+    auto registered = session.Allocate(registered_bytes);
+    EXPECT_TRUE(registered.ok()) << registered.status().message();
+    registered_ = std::move(registered).value();
+    std::byte* next = registered_.get();
+    for (std::size_t i = 0; i < kMixedTensors; ++i) {
+      ordinary_.emplace_back(IsRegistered(i) ? 0 : BytesOf(i));
+      data_.push_back(IsRegistered(i) ? next : ordinary_.back().data());
+      if (IsRegistered(i)) next += PlaceBytesOf(i);
+    }
+  }
+
+  // The same at every call.
+  void Fill(int rank) {
+    std::mt19937 random(100 + static_cast<unsigned>(rank));
+    std::uniform_real_distribution<double> values(-1, 1);
+    for (std::size_t i = 0; i < kMixedTensors; ++i) {
+      for (std::size_t k = 0; k < CountOf(i); ++k) Store(TypeOf(i), data_[i], k, values(random));
+    }
+  }
+  [[nodiscard]] TensorView View(std::size_t i) const {
+    return {data_[i], TypeOf(i), {static_cast<std::int64_t>(CountOf(i))}};
+  }
+  [[nodiscard]] Bits Copy() const {
+    Bits bits;
+    for (std::size_t i = 0; i < kMixedTensors; ++i) {
+      bits.insert(bits.end(), data_[i], data_[i] + BytesOf(i));
+    }
+    return bits;
+  }
+
+ private:
+  std::shared_ptr<std::byte> registered_;
+  std::vector<Bits> ordinary_;
+  std::vector<std::byte*> data_;
+};
+
+// Averages the same values several times. Every rank submits in its own random order, so that
+// batches form differently in every round. What all ranks got, by round; ranks that differ fail.
+std::vector<Bits> AverageInRandomOrder(int ranks, const Config& config, unsigned seed,
+                                       const std::vector<std::string>& host_ids) {
+  constexpr std::size_t kRounds = 4;
+  std::vector<std::vector<Bits>> of_ranks(static_cast<std::size_t>(ranks));
+  const auto body = [&](Session& session) {
+    std::mt19937 mine(seed + static_cast<unsigned>(session.rank()));
+    MixedMemory memory(session);
+    std::vector<std::size_t> order(kMixedTensors);
+    std::iota(order.begin(), order.end(), 0);
+    for (std::size_t round = 0; round < kRounds; ++round) {
+      memory.Fill(session.rank());
+      std::shuffle(order.begin(), order.end(), mine);
+      std::vector<Handle> handles;
+      for (const std::size_t i : order) {
+        handles.push_back(
+            session.AllreduceAsync(StrCat("t", i), memory.View(i), memory.View(i), {}));
+      }
+      for (const Handle& handle : handles) {
+        const Status status = handle.Wait();
+        ASSERT_TRUE(status.ok()) << status.message();
+      }
+      of_ranks[static_cast<std::size_t>(session.rank())].push_back(memory.Copy());
+    }
   };
-  const auto alone = run("0", 1);
-  EXPECT_TRUE(run("4K", 2) == alone);
-  EXPECT_TRUE(run("1M", 3) == alone);
+  RunSessions(ranks, body, config, {.host_ids = host_ids});
+  for (std::size_t rank = 1; rank < of_ranks.size(); ++rank) {
+    EXPECT_TRUE(of_ranks[rank] == of_ranks[0]) << "rank " << rank << " has other bits than rank 0";
+  }
+  return of_ranks[0];
+}
+
+// On one host, and on two where some ranks share memory.
+std::vector<std::vector<std::string>> HostsOf(int ranks) {
+  std::vector<std::string> two_hosts(static_cast<std::size_t>(ranks), "a");
+  two_hosts.back() = "b";
+  return {{}, two_hosts};
+}
+
+TEST_P(SessionAllreduce, GivesAllRanksTheSameBitsHoweverTensorsWereFused) {
+  for (const auto& host_ids : HostsOf(GetParam())) {
+    for (const char* threshold_bytes : {"0", "4K", "1M"}) {
+      SCOPED_TRACE(StrCat(threshold_bytes, host_ids.empty() ? ", one host" : ", two hosts"));
+      AverageInRandomOrder(GetParam(), WithThreshold(threshold_bytes), 1, host_ids);
+    }
+  }
+}
+
+// At three and more ranks sums depend on their order: with --reproducible fusion must not show.
+TEST_P(SessionAllreduce, GivesTheSameBitsInEveryRunIfReproducible) {
+  for (const auto& host_ids : HostsOf(GetParam())) {
+    Bits alone;
+    unsigned seed = 0;
+    for (const char* threshold_bytes : {"0", "4K", "1M"}) {
+      SCOPED_TRACE(StrCat(threshold_bytes, host_ids.empty() ? ", one host" : ", two hosts"));
+      Config config = WithThreshold(threshold_bytes);
+      EXPECT_TRUE(config.Set(Setting::kReproducible, "on", SettingOrigin::kProgram).ok());
+      seed += 100;
+      for (const Bits& bits : AverageInRandomOrder(GetParam(), config, seed, host_ids)) {
+        if (alone.empty()) alone = bits;
+        EXPECT_TRUE(bits == alone);
+      }
+    }
+  }
 }
 
 TEST_P(SessionAllreduce, ReportsAMismatchToAllRanksAndGoesOn) {
