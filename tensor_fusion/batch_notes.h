@@ -54,8 +54,8 @@ class BatchNotes {
     observer_->OnBatchEnd(last_ns_);
   }
   /// All of the batch have succeeded: tells the observer, so that whoever has waited finds them
-  /// counted, then whoever waits. After End.
-  void Complete(std::span<const ReadyOperation> operations, const FusionBatch& batch) {
+  /// counted, then whoever waits; lets go of their handles. After End.
+  void Complete(std::span<ReadyOperation> operations, const FusionBatch& batch) {
     handles_.clear();
     for (const std::uint32_t member : batch.members) {
       TellCompleted(operations[member]);
@@ -86,7 +86,7 @@ class BatchNotes {
 
   EngineObserver* observer_ = nullptr;
   std::vector<const Request*> requests_;  // kept for their memory
-  std::vector<const Handle*> handles_;
+  std::vector<Handle*> handles_;
   std::int64_t last_ns_ = 0;  // when this batch, or its last phase, began or ended
   bool has_phases_ = false;   // this batch
 };

@@ -45,7 +45,7 @@ Status FusedExecutor::Execute(std::span<ReadyOperation> operations) {
     const Result<bool> is_under_way = RunBatch(operations, batch);
     notes_.End();
     if (!is_under_way.ok()) {
-      world_.registered().Detach();
+      DetachBuffers(operations, batch);
       return WithScene(is_under_way.status(), SceneOf(operations, batch));
     }
     bytes_on_wire_.store(world_.bytes_on_wire(), std::memory_order_relaxed);
@@ -57,6 +57,28 @@ Status FusedExecutor::Execute(std::span<ReadyOperation> operations) {
     }
   }
   return Status::Ok();
+}
+
+// What is lent to it, and no more: what the caller writes elsewhere meanwhile must not get lost.
+// Inputs, too: a rank that was stopped goes on reading what the caller will write over.
+void FusedExecutor::DetachBuffers(std::span<const ReadyOperation> operations,
+                                  const FusionBatch& batch) {
+  RegisteredMemory& memory = world_.registered();
+  for (const std::uint32_t member : batch.members) {
+    const auto& [response, entry] = operations[member];
+    const Request& request = response->request;
+    if (request.on_device) continue;
+    if (!request.group_counts.empty()) {  // lies as it is packed, in place
+      tensors_.clear();
+      AppendTensors(operations[member]);
+      memory.Detach(request.output_place, PackedSizeOf(tensors_));
+      continue;
+    }
+    memory.Detach(request.output_place, entry.output.size_bytes());
+    if (request.input_place != request.output_place) {
+      memory.Detach(request.input_place, entry.input.size_bytes());
+    }
+  }
 }
 
 Status FusedExecutor::Drain(Deadline deadline) {
@@ -160,12 +182,33 @@ Status FusedExecutor::RunFused(std::span<ReadyOperation> operations, const Fusio
   if (batch.members.size() == 1 && request.output_place.registered()) {
     return RunWhereItLies(request);
   }
+  if (batch.members.size() > 1 && !RunsTogether(request)) {
+    for (const std::uint32_t member : batch.members) {
+      RONDE_RETURN_IF_ERROR(RunOnHost(operations[member]));
+    }
+    return Status::Ok();
+  }
   for (std::span<const PackedTensor> rest(tensors_); !rest.empty();) {
     const std::size_t count = FitTogether(rest, PieceBytes());
     RONDE_RETURN_IF_ERROR(RunPiece(request, rest.first(count)));
     rest = rest.subspan(count);
   }
   return Status::Ok();
+}
+
+// An algorithm that was asked for by name may need registered memory, which tensors may be in while
+// their batch is not.
+bool FusedExecutor::RunsTogether(const Request& request) {
+  if (!request.output_place.registered()) return true;
+  for (std::span<const PackedTensor> rest(tensors_); !rest.empty();) {
+    const std::size_t count = FitTogether(rest, PieceBytes());
+    AllreduceArguments arguments = ArgumentsFor(request);
+    arguments.count =
+        static_cast<std::int64_t>(PackedSizeOf(rest.first(count)) / SizeOf(request.dtype));
+    if (!selector_.Choose(context(), arguments).ok()) return false;
+    rest = rest.subspan(count);
+  }
+  return true;
 }
 
 std::size_t FusedExecutor::PieceBytes() { return context().size() == 1 ? 0 : threshold_bytes_; }

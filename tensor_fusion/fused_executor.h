@@ -82,7 +82,11 @@ class FusedExecutor final : public Executor {
   /// Allreduces tensors_, which lie as they would be packed in registered memory of all ranks.
   Status RunWhereItLies(const Request& request);
   /// Allreduces `tensors`, all of the kind of `request`, as one.
+  /// Whether tensors_, members of several operations like `request`, can be one.
+  bool RunsTogether(const Request& request);
   Status RunPiece(const Request& request, std::span<const PackedTensor> tensors);
+  /// After a failure of the batch, see RegisteredMemory::Detach.
+  void DetachBuffers(std::span<const ReadyOperation> operations, const FusionBatch& batch);
   /// Sets pieces_ to `tensors`, laid out as they would be packed.
   void SetPieces(std::span<const PackedTensor> tensors);
   Status RunAlone(ReadyOperation& operation);

@@ -19,13 +19,13 @@ class CompletingExecutor final : public Executor {
  public:
   Status Execute(std::span<ReadyOperation> operations) override {
     handles_.clear();
-    for (const ReadyOperation& operation : operations) handles_.push_back(&operation.entry.handle);
+    for (ReadyOperation& operation : operations) handles_.push_back(&operation.entry.handle);
     Handle::CompleteAll(handles_);
     return Status::Ok();
   }
 
  private:
-  std::vector<const Handle*> handles_;
+  std::vector<Handle*> handles_;
 };
 
 class ControlRank {

@@ -12,6 +12,11 @@ namespace {
 
 constexpr std::size_t kLineBytes = 64;  // a whole number of elements of any type
 
+// Whether no element there lies across two lines: lines are divided among the ranks.
+bool HoldsElements(const MemoryPlace& place, DataType dtype) {
+  return place.registered() && static_cast<std::size_t>(place.offset) % SizeOf(dtype) == 0;
+}
+
 /// Allreduce of the ranks of one host in registered memory: rank r reduces shard r of all inputs
 /// and writes the result into every output. Nothing is copied in or out, each input is read once
 /// and each output written once.
@@ -28,11 +33,12 @@ class PushTwoShot final : public AllreduceAlgorithm {
   std::string_view name() const override { return "push_two_shot"; }
 
   bool Supports(CollectiveContext& context, const AllreduceArguments& arguments) const override {
-    return arguments.input_place.registered() && arguments.output_place.registered() &&
-           SharesMemory(context);
+    return HoldsElements(arguments.input_place, arguments.dtype) &&
+           HoldsElements(arguments.output_place, arguments.dtype) && SharesMemory(context);
   }
   std::string_view Needs() const override {
-    return "input and output in registered memory, all ranks on one host that share memory";
+    return "input and output in registered memory, at whole elements, all ranks on one host that "
+           "share memory";
   }
   double Cost(CollectiveContext& context, const AllreduceArguments& arguments) const override {
     const LinkCost& link = context.costs().registered;

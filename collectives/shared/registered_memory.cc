@@ -27,6 +27,13 @@ Result<std::shared_ptr<std::byte>> AllocatePrivate(std::size_t size_bytes) {
   return std::shared_ptr<std::byte>(data, [](std::byte* memory) { std::free(memory); });
 }
 
+// Whether all of these bytes lie in `block`, which has a beginning and a size.
+template <typename Block>
+bool Contains(const Block& block, const std::byte* bytes, std::size_t size_bytes) {
+  if (bytes < block.begin || bytes >= block.begin + block.size_bytes) return false;
+  return size_bytes <= block.size_bytes - static_cast<std::size_t>(bytes - block.begin);
+}
+
 }  // namespace
 
 Result<std::shared_ptr<std::byte>> RegisteredMemory::Allocate(Transport& local,
@@ -44,9 +51,18 @@ Result<std::shared_ptr<std::byte>> RegisteredMemory::Allocate(Transport& local,
   const auto segment = std::make_shared<SharedSegment>(std::move(created).value());
   std::byte* const data = segment->part(local.rank());
   const std::lock_guard lock(mutex_);
-  blocks_.push_back({number, segment, data, pages * kPageBytes});
+  blocks_.push_back(
+      {.number = number, .segment = segment, .begin = data, .size_bytes = pages * kPageBytes});
   Tidy();
-  return std::shared_ptr<std::byte>(segment, data);
+  return std::shared_ptr<std::byte>(data, [held = segment, version = version_](std::byte*) mutable {
+    version->store(NewVersion(), std::memory_order_relaxed);
+    held.reset();
+  });
+}
+
+std::uint64_t RegisteredMemory::NewVersion() {
+  static std::atomic<std::uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
 void RegisteredMemory::Tidy() {
@@ -67,14 +83,17 @@ MemoryPlace RegisteredMemory::Find(const void* data, std::size_t size_bytes) con
       bytes >= highest_.load(std::memory_order_relaxed)) {
     return {};
   }
-  const std::lock_guard lock(mutex_);
-  for (const Block& block : blocks_) {
-    if (bytes < block.begin || bytes >= block.begin + block.size_bytes) continue;
-    const auto offset = static_cast<std::size_t>(bytes - block.begin);
-    if (size_bytes > block.size_bytes - offset || block.segment.expired()) continue;
-    return {block.number, static_cast<std::int64_t>(offset)};
+  thread_local LastFound last;
+  const std::uint64_t version = version_->load(std::memory_order_relaxed);
+  if (last.version != version || !Contains(last, bytes, size_bytes)) {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::find_if(blocks_.begin(), blocks_.end(), [&](const Block& block) {
+      return Contains(block, bytes, size_bytes) && !block.detached && !block.segment.expired();
+    });
+    if (found == blocks_.end()) return {};
+    last = {version, found->number, found->begin, found->size_bytes};
   }
-  return {};
+  return {last.number, bytes - last.begin};
 }
 
 std::shared_ptr<const SharedSegment> RegisteredMemory::Segment(const MemoryPlace& place) const {
@@ -85,13 +104,16 @@ std::shared_ptr<const SharedSegment> RegisteredMemory::Segment(const MemoryPlace
   return nullptr;
 }
 
-void RegisteredMemory::Detach() {
+void RegisteredMemory::Detach(const MemoryPlace& place, std::size_t size_bytes) {
   const std::lock_guard lock(mutex_);
-  for (const Block& block : blocks_) {
-    if (const auto segment = block.segment.lock()) segment->Detach();
+  for (Block& block : blocks_) {
+    if (block.number != place.block) continue;
+    version_->store(NewVersion(), std::memory_order_relaxed);
+    block.detached = true;
+    if (const auto segment = block.segment.lock()) {
+      segment->Detach(static_cast<std::size_t>(place.offset), size_bytes);
+    }
   }
-  blocks_.clear();
-  Tidy();
 }
 
 }  // namespace ronde

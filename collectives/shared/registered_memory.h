@@ -28,16 +28,18 @@ class RegisteredMemory {
                                                             Deadline deadline);
 
   /// Where these bytes lie; a default MemoryPlace where they are not within one block. Takes no
-  /// lock for ordinary memory, which is what is asked about most.
+  /// lock for ordinary memory, nor for the block that the calling thread has found last.
   [[nodiscard]] MemoryPlace Find(const void* data, std::size_t size_bytes) const;
 
   /// The parts of all local ranks in the block of `place`; null where it has gone.
   [[nodiscard]] std::shared_ptr<const SharedSegment> Segment(const MemoryPlace& place) const;
 
-  /// To be called when a collective has failed: replaces every block of this rank by a private copy
-  /// at the same addresses. A rank that was stopped and wakes later, in the middle of that
-  /// collective, then writes into memory that nobody reads.
-  void Detach();
+  /// To be called when a collective that was to read or write here has failed: these bytes become
+  /// private at the same addresses. A rank that was stopped and wakes later, in the middle of that
+  /// collective, then works on memory that nobody else does. Only for what is lent to it: the
+  /// caller goes on working with the rest. The block is registered no more. Nothing where `place`
+  /// is not registered.
+  void Detach(const MemoryPlace& place, std::size_t size_bytes);
 
  private:
   struct Block {
@@ -45,7 +47,20 @@ class RegisteredMemory {
     std::weak_ptr<SharedSegment> segment;
     const std::byte* begin = nullptr;  // of this rank's part
     std::size_t size_bytes = 0;
+    bool detached = false;  // in part
   };
+
+  /// What a thread remembers; good while `version` is that of the memory, and 0 is nobody's.
+  struct LastFound {
+    std::uint64_t version = 0;
+    std::int64_t number = 0;
+    const std::byte* begin = nullptr;
+    std::size_t size_bytes = 0;
+  };
+  // Shared with the blocks, which may outlive this. One number is never given out twice, so that
+  // it also tells memories apart.
+  using Version = std::shared_ptr<std::atomic<std::uint64_t>>;
+  [[nodiscard]] static std::uint64_t NewVersion();
 
   /// Requires mutex_: forgets what has been given back, and sets the bounds.
   void Tidy();
@@ -57,6 +72,9 @@ class RegisteredMemory {
   // block has been given it after they were set.
   std::atomic<const std::byte*> lowest_{nullptr};
   std::atomic<const std::byte*> highest_{nullptr};
+  // Changes before a block goes. Relaxed, for a like reason: an address is asked about again by
+  // someone who knows that the block has been given back.
+  const Version version_ = std::make_shared<std::atomic<std::uint64_t>>(NewVersion());
 };
 
 }  // namespace ronde

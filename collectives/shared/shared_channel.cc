@@ -233,7 +233,7 @@ Status SharedChannel::WaitForAll(const Deadline& deadline) {
   return Status::Ok();
 }
 
-Status SharedChannel::Step(const Deadline& deadline) {
+Status SharedChannel::Step(Deadline deadline) {
   ++step_;
   Publish();
   return WaitForAll(deadline);

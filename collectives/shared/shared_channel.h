@@ -75,9 +75,10 @@ class SharedChannel {
   /// then sleeps only briefly at a time. An error ends the wait. Empty: nothing.
   void set_meanwhile(std::function<Status()> work) { meanwhile_ = std::move(work); }
 
-  /// Publishes this rank's slot and payload and waits for all others' of the same round.
+  /// Publishes this rank's slot and payload and waits for all others' of the same round, until
+  /// `deadline`: one that has not started yet bounds this round alone.
   /// Errors: kTimeout naming the ranks that are missing; kAborted.
-  Status Step(const Deadline& deadline);
+  Status Step(Deadline deadline);
 
  private:
   struct Line;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/base/available_memory.h"
+#include "core/base/log.h"
 #include "core/base/strcat.h"
 
 namespace ronde {
@@ -46,7 +47,7 @@ class MappedRegion final : public Region {
   [[nodiscard]] std::byte* data() const override { return data_; }
   [[nodiscard]] std::size_t size_bytes() const override { return size_bytes_; }
   [[nodiscard]] RegionToken token() const override { return token_; }
-  void Detach() override;
+  void Detach(std::size_t offset, std::size_t size_bytes) override;
 
  private:
   FileDescriptor file_;  // open in the owner, so that peers find it; empty in a peer
@@ -57,14 +58,25 @@ class MappedRegion final : public Region {
 
 // By way of a copy, so that at no time are the addresses without memory. Where there is none for
 // the copy the peers' pages stay: the job has failed already, and losing its data would be worse.
-void MappedRegion::Detach() {
-  const std::size_t length = std::max<std::size_t>(size_bytes_, 1);
-  if (length > AvailableMemoryBytes()) return;
-  void* copy = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (copy == MAP_FAILED) return;
-  std::memcpy(copy, data_, size_bytes_);
-  if (mremap(copy, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, data_) == MAP_FAILED) {
-    munmap(copy, length);
+void MappedRegion::Detach(std::size_t offset, std::size_t size_bytes) {
+  if (offset >= size_bytes_ || size_bytes == 0) return;
+  const std::size_t end = offset + std::min(size_bytes, size_bytes_ - offset);
+  std::byte* const begin = data_ + offset / kPageBytes * kPageBytes;
+  const std::size_t length = static_cast<std::size_t>(data_ + end - begin);
+  const std::size_t room = (length + kPageBytes - 1) / kPageBytes * kPageBytes;
+  void* copy = MAP_FAILED;
+  if (length <= AvailableMemoryBytes()) {
+    copy = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  }
+  if (copy == MAP_FAILED) {
+    Log(LogLevel::kWarning, "no memory for a copy of ", length,
+        " bytes that were lent to a failed ",
+        "collective: a rank that was stopped may still write there");
+    return;
+  }
+  std::memcpy(copy, begin, length);
+  if (mremap(copy, room, room, MREMAP_MAYMOVE | MREMAP_FIXED, begin) == MAP_FAILED) {
+    munmap(copy, room);
   }
 }
 

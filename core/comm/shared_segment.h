@@ -21,7 +21,9 @@ class SharedSegment {
   /// Where this process sees the part of `rank`. Zero-filled at creation.
   [[nodiscard]] std::byte* part(int rank) const { return parts_[rank]->data(); }
   /// See Region::Detach, for this rank's own part.
-  void Detach() { parts_[rank_]->Detach(); }
+  void Detach(std::size_t offset, std::size_t size_bytes) {
+    parts_[rank_]->Detach(offset, size_bytes);
+  }
   [[nodiscard]] std::size_t size_bytes() const { return parts_.front()->size_bytes(); }
 
  private:

@@ -36,9 +36,11 @@ class Region {
   [[nodiscard]] virtual std::byte* data() const = 0;
   [[nodiscard]] virtual std::size_t size_bytes() const = 0;
   [[nodiscard]] virtual RegionToken token() const = 0;  ///< meaningful for the owner's region
-  /// Replaces this process's view by private pages with the same contents at the same address:
-  /// what peers write from now on is not seen. Where ranks share an address space: nothing.
-  virtual void Detach() {}
+  /// Replaces this process's view of the pages that these bytes lie on by private ones with the
+  /// same contents at the same addresses: what peers write there from now on is not seen, and what
+  /// other threads of this process write there meanwhile may be lost. Where ranks share an address
+  /// space: nothing.
+  virtual void Detach(std::size_t /*offset*/, std::size_t /*size_bytes*/) {}
 };
 
 /// A send or a receive under way. Its buffer belongs to the transport until it is complete or this

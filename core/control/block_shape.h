@@ -7,8 +7,11 @@
 namespace ronde {
 
 /// Rows of rank `rank` when `rows` are dealt to `ranks` ranks in order: the first (rows mod ranks)
-/// ranks have one more than the others.
+/// ranks have one more than the others. All of them where there are no ranks.
 [[nodiscard]] std::int64_t ReducescatterRows(std::int64_t rows, int rank, int ranks);
+
+/// How many rows the ranks before it have.
+[[nodiscard]] std::int64_t ReducescatterBegin(std::int64_t rows, int rank, int ranks);
 
 /// What rank `rank` gets of a reducescatter of `input`, along the first dimension; a scalar, which
 /// cannot be dealt, is left as it is.

@@ -30,8 +30,8 @@ Status Coordinator::Add(int rank, RequestList list) {
   if (!list.requests.empty() || list.shutdown) locks_.RequestUnlock(now_ns);
   for (const std::uint32_t slot : list.complete) {
     const int index = static_cast<int>(slot);
-    negotiator_.AddCached(index, negotiator_.RanksBelow(index, rank), list.last_rank, list.as_of,
-                          now_ns);
+    negotiator_.AddCached(index, negotiator_.RanksBelow(index, rank, list.as_of), list.last_rank,
+                          list.as_of, now_ns);
   }
   for (const RankSlots& some : list.partial) {
     for (const std::uint32_t slot : some.slots) {
@@ -66,7 +66,7 @@ std::optional<ResponseList> Coordinator::TakeDue() {
   if (ended_) return std::nullopt;
   // Under a lock all else waits for its end: ranks could not tell where it comes among the units.
   if (locks_.locked()) {
-    if (autotuner_ != nullptr && autotuner_->has_next()) locks_.RequestUnlock(clock_.NowNs());
+    if (autotuner_ != nullptr && autotuner_->has_next()) locks_.Interrupt(clock_.NowNs());
     return TakeLockNews();
   }
   ended_ = negotiator_.all_shut_down();

@@ -68,6 +68,8 @@ Status Engine::status() const { return impl_->status(); }
 
 EngineCounters Engine::counters() const { return impl_->counters(); }
 
+bool Engine::DrivesHere() const { return impl_->DrivesHere(); }
+
 Engine::Impl::Impl(Transport& transport, Executor& executor, const Config& config,
                    const Clock& clock, EngineObserver* observer, Autotuner* autotuner)
     : transport_(transport),
@@ -126,6 +128,7 @@ std::vector<Handle> Engine::Impl::EnqueueAll(std::vector<TensorEntry> entries) {
   Status valid;
   for (const TensorEntry& entry : entries) {
     if (valid.ok()) valid = Validate(entry.request);
+    if (entry.device != nullptr) may_help_.store(false, std::memory_order_relaxed);
   }
   if (!valid.ok()) return std::vector<Handle>(count, Handle::Completed(valid));
   Result<std::vector<TensorQueue::Added>> added =

@@ -75,6 +75,9 @@ class Engine {
   /// kOk, or the latched failure.
   [[nodiscard]] Status status() const;
   [[nodiscard]] EngineCounters counters() const;
+  /// Whether this thread is the engine's or does its work, and so calls from a handle's callback.
+  /// An engine must not be destroyed there.
+  [[nodiscard]] bool DrivesHere() const;
 
  private:
   class Impl;

@@ -33,7 +33,7 @@ std::uint64_t Engine::Impl::PayloadBytes(std::span<const ReadyOperation> operati
 }
 
 Status Engine::Impl::Deliver(const ResponseList& list) {
-  last_list_ = list.number;
+  const std::uint64_t before = std::exchange(last_list_, list.number);
   if (list.freeze != 0) return Freeze(list.freeze);
   if (list.unlocked != 0) return Unlock(list.unlocked, list.executed);
   const std::size_t queue_depth = observer_ == nullptr ? 0 : queue_.in_flight();
@@ -52,7 +52,7 @@ Status Engine::Impl::Deliver(const ResponseList& list) {
     EvictSlot(static_cast<int>(slot), list.number);
   }
   // Before anything of this list can end what is to be asked for again.
-  RONDE_RETURN_IF_ERROR(AskAgain(ask_again));
+  RONDE_RETURN_IF_ERROR(AskAgain(ask_again, before));
   RONDE_ASSIGN_OR_RETURN(std::vector<ReadyOperation> operations, Match(list));
   if (std::exchange(asked_changed_, false)) RONDE_RETURN_IF_ERROR(LeaveAgain());
   if (list.absent_changed) {
@@ -99,12 +99,14 @@ void Engine::Impl::Remember(const Response& response, std::shared_ptr<Response> 
   queue_.Keep(*submitted, true);
 }
 
-Status Engine::Impl::AskAgain(std::span<TensorQueue::Slot* const> submitted) {
+Status Engine::Impl::AskAgain(std::span<TensorQueue::Slot* const> submitted, std::uint64_t as_of) {
   RequestList list;
+  // Where the list that evicts them also ends this rank's join, rank 0 has kept what it had asked.
+  list.as_of = as_of;
   for (const TensorQueue::Slot* operation : submitted) {
     list.requests.push_back(operation->request());
   }
-  return Tell(std::move(list));
+  return TellAsOf(std::move(list));
 }
 
 Status Engine::Impl::LeaveAgain() {
@@ -246,7 +248,8 @@ Status Engine::Impl::Execute(std::span<ReadyOperation> operations, std::uint64_t
   execute_ns_.fetch_add(last_progress_ns_ - start_ns, std::memory_order_relaxed);
   RONDE_RETURN_IF_ERROR(status);
   for (const ReadyOperation& operation : operations) {
-    if (!operation.entry.handle.issued()) {
+    const Handle& handle = operation.entry.handle;  // of nothing, where it was let go
+    if (handle && !handle.issued()) {
       return Status::Internal("the executor left an operation incomplete");
     }
   }

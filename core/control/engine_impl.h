@@ -50,6 +50,12 @@ class Engine::Impl : private HandleHelper {
   [[nodiscard]] Status status() const;
   [[nodiscard]] EngineCounters counters() const;
 
+  /// Whether this thread is in the middle of a step, and calls from a handle's callback.
+  [[nodiscard]] bool DrivesHere() const {
+    const std::thread::id here = std::this_thread::get_id();
+    return here == thread_id_ || here == helper_id_.load(std::memory_order_relaxed);
+  }
+
  private:
   // Under a lock: how long what this rank asks for may fail to make up the next unit.
   static constexpr std::int64_t kDisorderNs = 20'000'000;
@@ -79,12 +85,6 @@ class Engine::Impl : private HandleHelper {
   [[nodiscard]] bool MayHelp() const;  // with the turn
   /// Learns how soon callers wait.
   void NoteWait();
-  /// Whether this thread is in the middle of a step, and calls from a handle's callback.
-  [[nodiscard]] bool DrivesHere() const {
-    const std::thread::id here = std::this_thread::get_id();
-    return here == thread_id_ || here == helper_id_.load(std::memory_order_relaxed);
-  }
-
   // --- The engine thread, or whoever holds drive_mutex_.
   void Run();
   /// The steps of a caller that waits, until `handle` is issued or others take long.
@@ -105,6 +105,8 @@ class Engine::Impl : private HandleHelper {
   /// Tells rank 0 what this rank waits for by slot, since it will not take part any more.
   void ListOutstanding(RequestList& list) const;
   Status Tell(RequestList list);
+  /// The same of what this rank knew when `list.as_of` was the last list.
+  Status TellAsOf(RequestList list);
   Status PassOnReadiness();
   Status Receive();
   Status TakeIn(int source, RequestList list);
@@ -123,7 +125,7 @@ class Engine::Impl : private HandleHelper {
   /// Says again that this rank leaves, where it has, and what it still waits for: rank 0 does not
   /// count it as gone while a slot of that has changed that the rank did not know of.
   Status LeaveAgain();
-  [[nodiscard]] Status AskAgain(std::span<TensorQueue::Slot* const> submitted);
+  [[nodiscard]] Status AskAgain(std::span<TensorQueue::Slot* const> submitted, std::uint64_t as_of);
   /// Ends a drained operation.
   void Answer(TensorQueue::Slot& submitted, const Status& status);
   /// Keeps what this rank and all ranks said of an operation for the next time.
@@ -140,6 +142,10 @@ class Engine::Impl : private HandleHelper {
   /// Pledges what can be pledged and executes what all have pledged, if there is any: then true.
   Result<bool> RunLocked();
   [[nodiscard]] std::uint64_t AgreedUnits() const;
+  /// Rank 0 waits for the next unit, which it has pledged: who is late.
+  void NoteStraggler();
+  /// The next unit is about to run: tells of whoever was the last, if rank 0 had to wait.
+  void TellStraggler();
   Status ExecuteUnit();
   /// The unit that is next to execute, with the operations that this rank has asked for in it.
   Result<Unit*> NextUnit();
@@ -219,7 +225,10 @@ class Engine::Impl : private HandleHelper {
   std::vector<TensorQueue::Slot*> asked_;
   std::vector<TensorQueue::Slot*> kept_;
   std::optional<LockedSchedule> schedule_;
-  std::vector<Unit> units_;                   // of schedule_
+  std::vector<Unit> units_;  // of schedule_
+  // Rank 0, under a lock: since when it waits for a unit (0: it does not), and for whom at last.
+  std::int64_t late_since_ns_ = 0;
+  int late_rank_ = 0;
   bool deviated_ = false;                     // under this lock
   std::vector<TensorQueue::Slot*> deferred_;  // what the schedule does not have
   const std::int64_t patience_ns_;            // with ranks that do not come

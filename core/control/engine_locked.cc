@@ -10,6 +10,7 @@ namespace ronde {
 Status Engine::Impl::EnterLock(const ResponseList& list) {
   const std::int64_t now_ns = clock_.NowNs();
   schedule_.emplace(list.lock, now_ns);
+  late_since_ns_ = 0;
   units_.assign(list.lock.unit_ends.size(), {});
   deviated_ = false;
   tree_.ForgetAll(list.number);
@@ -47,13 +48,32 @@ Result<bool> Engine::Impl::RunLocked() {
     if (AgreedUnits() > schedule_->executed()) transport_.RingPeers();
   }
   if (const std::uint64_t agreed = AgreedUnits(); agreed > schedule_->executed()) {
+    TellStraggler();
     while (schedule_->executed() < agreed) RONDE_RETURN_IF_ERROR(ExecuteUnit());
     return true;
   }
+  NoteStraggler();
   if (clock_.NowNs() >= schedule_->GiveUpNs(kDisorderNs, patience_ns_)) {
     RONDE_RETURN_IF_ERROR(Deviate());
   }
   return false;
+}
+
+void Engine::Impl::NoteStraggler() {
+  const std::uint64_t executed = schedule_->executed();
+  if (!coordinator_ || observer_ == nullptr || schedule_->pledged() == executed) return;
+  for (int rank = 1; rank < size_; ++rank) {
+    if (PledgedIn(transport_.Published(rank), schedule_->number()) > executed) continue;
+    late_rank_ = rank;
+    if (late_since_ns_ == 0) late_since_ns_ = clock_.NowNs();
+  }
+}
+
+void Engine::Impl::TellStraggler() {
+  if (late_since_ns_ == 0) return;
+  const std::int64_t wait_ns = clock_.NowNs() - std::exchange(late_since_ns_, 0);
+  const auto slot = static_cast<int>(schedule_->NextUnit().front());
+  observer_->OnStraggler(late_rank_, cache_.ResponseOf(slot)->request.name, wait_ns);
 }
 
 std::uint64_t Engine::Impl::AgreedUnits() const {

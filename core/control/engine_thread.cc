@@ -193,9 +193,13 @@ void Engine::Impl::ListOutstanding(RequestList& list) const {
 }
 
 Status Engine::Impl::Tell(RequestList list) {
+  list.as_of = last_list_;
+  return TellAsOf(std::move(list));
+}
+
+Status Engine::Impl::TellAsOf(RequestList list) {
   const bool asks = !list.requests.empty() || !list.complete.empty() || !list.partial.empty();
   if (!asks && !list.shutdown && list.unlock == 0 && list.frozen == 0) return Status::Ok();
-  list.as_of = last_list_;
   if (coordinator_) return coordinator_->Add(rank_, std::move(list));
   return transport_.Post(0, Encode(list));
 }
@@ -334,7 +338,9 @@ void Engine::Impl::Latch(const Status& failure) {
 
 std::int64_t Engine::Impl::NextWakeNs() const {
   std::int64_t wake_ns = coordinator_ ? coordinator_->NextWakeNs() : tree_.NextWakeNs();
-  if (schedule_) wake_ns = std::min(wake_ns, schedule_->GiveUpNs(kDisorderNs, patience_ns_));
+  if (schedule_ && !deviated_) {
+    wake_ns = std::min(wake_ns, schedule_->GiveUpNs(kDisorderNs, patience_ns_));
+  }
   if (leaving_) {
     const auto timeout_ns = static_cast<std::int64_t>(timeout_s_ * 1e9);
     wake_ns = std::min(wake_ns, last_progress_ns_ + timeout_ns);

@@ -56,10 +56,10 @@ class Executor {
  public:
   virtual ~Executor() = default;
   /// Runs `operations` in their order, which is the same on all ranks, completing each entry's
-  /// handle as soon as its data is there, or issuing it, if it is in device memory: that completes
-  /// later, on a thread of the executor's. Operations with an error never reach the executor.
-  /// A failure leaves the data plane unusable: the engine latches it and aborts the job.
-  /// Operations of a process set reach its members only.
+  /// handle as soon as its data is there (and it may let go of it), or issuing it, if it is in
+  /// device memory: that completes later, on a thread of the executor's. Operations with an error
+  /// never reach the executor. A failure leaves the data plane unusable: the engine latches it and
+  /// aborts the job. Operations of a process set reach its members only.
   virtual Status Execute(std::span<ReadyOperation> operations) = 0;
 
   /// What is in force, and what is to be from the next Execute on; the same call on all ranks.

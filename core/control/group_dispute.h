@@ -13,10 +13,11 @@
 
 namespace ronde {
 
-/// A group of whose size ranks think differently. What all of them put into it fails by itself,
-/// since they must agree on groups; what only those with the larger size put into it would wait for
-/// ever, but for this: it knows how much is still to come of each rank. Meanwhile it keeps what
-/// ranks that are done with it put into the group's next use. Thread rule: engine-only (rank 0).
+/// A group that ranks think differently of: of its size, or of what is in it. What all of them put
+/// into it fails by itself, since they must agree on groups; what only those with the larger size,
+/// or some of them, put into it would wait for ever, but for this: it knows how much is still to
+/// come of each rank. Meanwhile it keeps what ranks that are done with it put into the group's next
+/// use. Thread rule: engine-only (rank 0).
 class GroupDispute {
  public:
   struct Deferred {

@@ -12,28 +12,28 @@
 namespace ronde {
 
 bool Handle::State::Await(std::uint32_t bits, const Deadline& deadline) {
-  std::uint32_t now = phase.load(std::memory_order_acquire);
+  std::uint32_t now = word.load(std::memory_order_acquire);
   while ((now & bits) == 0) {
     if ((now & kWaiters) == 0) {
-      now = phase.fetch_or(kWaiters, std::memory_order_acq_rel) | kWaiters;
+      now = word.fetch_or(kWaiters, std::memory_order_acq_rel) | kWaiters;
       continue;
     }
     if (deadline.Expired()) return false;
-    FutexWaitShared(&phase, now, deadline);
-    now = phase.load(std::memory_order_acquire);
+    FutexWaitShared(&word, now, deadline);
+    now = word.load(std::memory_order_acquire);
   }
   return true;
 }
 
 std::uint32_t Handle::State::Raise(std::uint32_t bits) {
-  const std::uint32_t before = phase.fetch_or(bits, std::memory_order_acq_rel);
-  if ((before & kWaiters) != 0) FutexWakeShared(&phase);
+  const std::uint32_t before = word.fetch_or(bits, std::memory_order_acq_rel);
+  if ((before & kWaiters) != 0) FutexWakeShared(&word);
   return before;
 }
 
 bool Handle::State::Claim() {
   // Relaxed: it guards nothing, only one caller goes on.
-  return (phase.fetch_or(kClaimed, std::memory_order_relaxed) & kClaimed) == 0;
+  return (word.fetch_or(kClaimed, std::memory_order_relaxed) & kClaimed) == 0;
 }
 
 void Handle::State::Finish(const Status& outcome) {
@@ -50,13 +50,29 @@ void Handle::State::Finish(const Status& outcome) {
   for (const Callback& callback : called) callback(outcome);
 }
 
+void Handle::State::FinishAndRelease() {
+  std::uint32_t now = word.load(std::memory_order_relaxed);
+  while ((now & (kWaiters | kCallbacks)) == 0) {
+    const std::uint32_t then = (now | kClaimed | kCompleted) - kHandle;
+    if (!word.compare_exchange_weak(now, then, std::memory_order_acq_rel,
+                                    std::memory_order_relaxed)) {
+      continue;
+    }
+    if (then < kHandle) Drop(this);
+    return;
+  }
+  Claim();
+  Finish(Status::Ok());
+  Release(this);
+}
+
 void Handle::State::Clear() {
-  const std::uint32_t last = phase.load(std::memory_order_relaxed);
+  const std::uint32_t last = word.load(std::memory_order_relaxed);
   if (result != nullptr) result.reset();
   if (done != nullptr) done.reset();
   if ((last & kFailed) != 0) status = Status::Ok();
   if ((last & kCallbacks) != 0) callbacks.clear();
-  phase.store(0, std::memory_order_relaxed);
+  word.store(0, std::memory_order_relaxed);
 }
 
 Handle::Handle() : state_(new State) {}
@@ -68,15 +84,19 @@ Handle::Handle(HandleOwner& owner, void* item) : Handle() {
 
 void Handle::Share(State& state) {
   // Relaxed: whoever shares holds one already.
-  state.references.fetch_add(1, std::memory_order_relaxed);
+  state.word.fetch_add(State::kHandle, std::memory_order_relaxed);
 }
 
 void Handle::Release(State* state) {
   // Acquire and release: what the others did with it comes before its end. The last one needs no
   // more than a look: nobody else can share it any more.
-  const bool is_last = state->references.load(std::memory_order_acquire) == 1 ||
-                       state->references.fetch_sub(1, std::memory_order_acq_rel) == 1;
-  if (!is_last) return;
+  const auto is_one = [](std::uint32_t word) { return word / State::kHandle == 1; };
+  const bool is_last = is_one(state->word.load(std::memory_order_acquire)) ||
+                       is_one(state->word.fetch_sub(State::kHandle, std::memory_order_acq_rel));
+  if (is_last) Drop(state);
+}
+
+void Handle::Drop(State* state) {
   if (state->pool != nullptr) {
     state->pool->Return(*state);
   } else {
@@ -138,7 +158,7 @@ void Handle::OnComplete(Callback callback) const {
     std::lock_guard lock(state_->mutex);
     // Whoever completes after this looks here, and waits for the lock.
     const std::uint32_t before =
-        state_->phase.fetch_or(State::kCallbacks, std::memory_order_acq_rel);
+        state_->word.fetch_or(State::kCallbacks, std::memory_order_acq_rel);
     has_completed = (before & State::kCompleted) != 0;
     if (!has_completed) state_->callbacks.push_back(std::move(callback));
   }
@@ -163,31 +183,34 @@ void Handle::Complete(const Status& status) const {
   state.Finish(status);
 }
 
-void Handle::CompleteAll(std::span<const Handle* const> handles) {
+void Handle::CompleteAll(std::span<Handle* const> handles) {
   constexpr std::size_t kAtOnce = 64;
   for (; handles.size() > kAtOnce; handles = handles.subspan(kAtOnce)) {
     CompleteAll(handles.first(kAtOnce));
   }
-  std::array<State*, kAtOnce> won;
+  std::array<State*, kAtOnce> states;
   std::array<void*, kAtOnce> items;
-  std::size_t won_count = 0;
+  std::size_t state_count = 0;
   std::size_t item_count = 0;
   HandleOwner* owner = nullptr;
-  for (const Handle* handle : handles) {
-    State& state = *handle->state_;
-    if (!state.Claim()) continue;
-    won[won_count++] = &state;
-    HandleOwner* const its_owner = std::exchange(state.owner, nullptr);
+  for (Handle* handle : handles) {
+    State* const state = std::exchange(handle->state_, nullptr);
+    if (state->Has(State::kClaimed)) {
+      Release(state);
+      continue;
+    }
+    states[state_count++] = state;
+    HandleOwner* const its_owner = std::exchange(state->owner, nullptr);
     if (its_owner == nullptr) continue;
     if (owner != nullptr && its_owner != owner) {
-      its_owner->BeforeCompletion(state.item, Status::Ok());
+      its_owner->BeforeCompletion(state->item, Status::Ok());
       continue;
     }
     owner = its_owner;
-    items[item_count++] = state.item;
+    items[item_count++] = state->item;
   }
   if (owner != nullptr) owner->BeforeCompletions(std::span(items).first(item_count));
-  for (State* state : std::span(won).first(won_count)) state->Finish(Status::Ok());
+  for (State* state : std::span(states).first(state_count)) state->FinishAndRelease();
 }
 
 }  // namespace ronde

@@ -103,8 +103,12 @@ class Handle {
   void Issue(std::shared_ptr<const Event> done) const;
   /// Engine side: completes once; later calls are ignored.
   void Complete(const Status& status) const;
-  /// The same with kOk for several, whose owners are told at once.
-  static void CompleteAll(std::span<const Handle* const> handles);
+  /// The same with kOk for several, whose owners are told at once, and lets go of them: afterwards
+  /// these are handles of no operation. Nobody else may complete one of them meanwhile.
+  static void CompleteAll(std::span<Handle* const> handles);
+
+  /// Whether it is of an operation.
+  explicit operator bool() const { return state_ != nullptr; }
 
  private:
   friend class HandlePool;
@@ -112,7 +116,8 @@ class Handle {
   explicit Handle(State* state) : state_(state) {}  // one of those that the state counts already
   static void Share(State& state);
   static void Release(State* state);
-  void Nudge() const;  // see HandleHelper
+  static void Drop(State* state);  // which nobody shares any more
+  void Nudge() const;              // see HandleHelper
 
   State* state_ = nullptr;
 };

@@ -23,7 +23,7 @@ std::pair<Handle, Handle> HandlePool::MakeTwo(HandleOwner& owner, void* item) {
   if (free_ != nullptr) __builtin_prefetch(free_, 1);
   state.owner = &owner;
   state.item = item;
-  state.references.store(2, std::memory_order_relaxed);  // nobody else knows it yet
+  state.word.store(2 * Handle::State::kHandle, std::memory_order_relaxed);  // nobody knows it yet
   return {Handle(&state), Handle(&state)};
 }
 

@@ -131,10 +131,17 @@ void LockKeeper::RequestUnlock(std::int64_t now_ns, std::uint64_t number) {
   if (state_ != State::kLocked || (number != 0 && number != number_)) return;
   state_ = State::kFreezing;
   freeze_due_ = true;
+  interrupted_ = false;
   freezing_since_ns_ = now_ns;
   frozen_.assign(static_cast<std::size_t>(size_), false);
   frozen_count_ = 0;
   executed_ = UINT64_MAX;
+}
+
+void LockKeeper::Interrupt(std::int64_t now_ns) {
+  if (state_ != State::kLocked) return;
+  RequestUnlock(now_ns);
+  interrupted_ = true;
 }
 
 void LockKeeper::AddFrozen(int rank, std::uint64_t number, std::uint64_t pledged) {
@@ -164,7 +171,11 @@ void LockKeeper::Fill(ResponseList& list) {
   list.unlocked = number_;
   list.executed = executed_;
   const bool was_worth_it = executed_ >= kWorthwhileRounds * units_;
-  backoff_ = was_worth_it ? 1 : std::min(2 * backoff_, kLongestBackoff);
+  if (was_worth_it) {
+    backoff_ = 1;
+  } else if (!interrupted_) {
+    backoff_ = std::min(2 * backoff_, kLongestBackoff);
+  }
   frozen_count_ = 0;
   state_ = State::kOpen;
   StartIteration();

@@ -35,6 +35,8 @@ class LockKeeper {
   [[nodiscard]] bool locked() const { return state_ != State::kOpen; }
   /// Ends the lock, if there is one; what a rank says under lock `number`, or 0 for any.
   void RequestUnlock(std::int64_t now_ns, std::uint64_t number = 0);
+  /// The same for something that is no disorder: the lock may come again as soon as this one did.
+  void Interrupt(std::int64_t now_ns);
   /// `rank` has stopped pledging after `pledged` units.
   void AddFrozen(int rank, std::uint64_t number, std::uint64_t pledged);
   /// Who has not said so yet, while that is waited for.
@@ -79,6 +81,7 @@ class LockKeeper {
   std::map<std::uint32_t, Times> last_times_;
   std::int64_t equal_ = 0;    // iterations in a row with the same operations
   std::int64_t backoff_ = 1;  // multiplies lock_after_
+  bool interrupted_ = false;  // see Interrupt
 
   bool freeze_due_ = false;
   std::int64_t freezing_since_ns_ = 0;

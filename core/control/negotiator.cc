@@ -125,12 +125,12 @@ void Negotiator::AddCached(int slot, std::span<const int> ranks, int last_rank, 
   if (pending.count > 0) AnswerIfDecided(pending, last_rank, now_ns);
 }
 
-std::vector<int> Negotiator::RanksBelow(int slot, int root) const {
+std::vector<int> Negotiator::RanksBelow(int slot, int root, std::uint64_t as_of) const {
   std::vector<int> ranks;
   if (!slots_.Holds(slot)) return ranks;
   const std::vector<int>* members = sets_.Find(SetOf(slots_.ResponseOf(slot)->request));
   for (const int rank : *members) {
-    if (!shut_down_[rank] && !joined_[rank] && RankTree::IsBelow(rank, root)) ranks.push_back(rank);
+    if (!HasLeft(rank, as_of) && RankTree::IsBelow(rank, root)) ranks.push_back(rank);
   }
   return ranks;
 }

@@ -48,7 +48,7 @@ class Negotiator {
   void AddCached(int slot, std::span<const int> ranks, int last_rank, std::uint64_t as_of,
                  std::int64_t now_ns);
   /// The members of a slot's process set at or below `root` in the tree of ranks that are there.
-  [[nodiscard]] std::vector<int> RanksBelow(int slot, int root) const;
+  [[nodiscard]] std::vector<int> RanksBelow(int slot, int root, std::uint64_t as_of) const;
   /// `rank` will request nothing more. Error: kInternal when it has said so before.
   [[nodiscard]] Status MarkShutdown(int rank);
   /// Answers every waiting name with `error`.

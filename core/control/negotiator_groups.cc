@@ -59,11 +59,13 @@ void Negotiator::TouchReady(std::size_t before) {
 void Negotiator::OpenDisputes(const Pending& pending,
                               const std::vector<std::pair<std::string, int>>& groups,
                               const Status& error) {
-  for (std::size_t i = 1; i < groups.size(); ++i) {
-    const std::string& name = groups[i].first;
-    const bool disputed = std::any_of(groups.begin(), groups.begin() + static_cast<int>(i),
-                                      [&name](const auto& group) { return group.first == name; });
-    if (!error.ok() && disputed) OpenDispute(pending, name, error);
+  if (error.ok()) return;
+  const std::vector<GroupVote> votes = VotesOf(pending);
+  for (const std::pair<std::string, int>& group : groups) {
+    const auto agreeing = std::count_if(votes.begin(), votes.end(), [&group](const auto& vote) {
+      return vote.group == group.first && vote.size == group.second;
+    });
+    if (agreeing < pending.count) OpenDispute(pending, group.first, error);
   }
 }
 
@@ -75,6 +77,14 @@ void Negotiator::OpenDispute(const Pending& pending, const std::string& name, co
   for (std::size_t i = 0; i < pending.members->size(); ++i) {
     const int rank = (*pending.members)[i];
     if (joined_[rank] || shut_down_[rank]) dispute.MarkGone(i);
+  }
+  // Ranks that put the operation elsewhere will not come with the rest of the group.
+  std::vector<bool> elsewhere = pending.asked;
+  for (const GroupVote& vote : VotesOf(pending)) {
+    if (vote.group == name) elsewhere[static_cast<std::size_t>(vote.position)] = false;
+  }
+  for (std::size_t i = 0; i < elsewhere.size(); ++i) {
+    if (elsewhere[i]) dispute.MarkGone(i);
   }
   for (const Pending* other : PendingByAge()) {
     if (other->set != pending.set) continue;

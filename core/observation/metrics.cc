@@ -71,9 +71,8 @@ void Metrics::OnBatchBegin(std::span<const Request* const> requests, std::size_t
   std::uint64_t tensors = 0;
   // A list is executed before the next one comes, so this is when they were agreed on.
   const std::uint64_t queued_ns = Elapsed(list_ns_, now_ns);
-  OfKind& of_kind = Of(batch_kind_);
+  Of(batch_kind_).queue_ns.Record(queued_ns, requests.size());
   for (const Request* request : requests) {
-    of_kind.queue_ns.Record(queued_ns);
     batch_bytes_ += PayloadBytes(*request);
     tensors += std::max<std::size_t>(request->group_counts.size(), 1);
   }

@@ -48,9 +48,9 @@ class LogHistogram {
   static constexpr int kMaxExponent = 40;
   static constexpr std::size_t kBuckets = 4 * (kMaxExponent - 1);
 
-  void Record(std::uint64_t value) {
-    buckets_[BucketOf(value)].Add(1);
-    sum_.Add(value);
+  void Record(std::uint64_t value, std::uint64_t times = 1) {
+    buckets_[BucketOf(value)].Add(times);
+    sum_.Add(value * times);
   }
   [[nodiscard]] HistogramSnapshot Snapshot(double per_unit) const;
 

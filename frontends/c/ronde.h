@@ -174,9 +174,9 @@ ronde_status ronde_free(void* memory) RONDE_NOEXCEPT;
  * All other errors arrive through ronde_wait. The blocking forms return that status themselves.
  * What ranks submit is compared by all: a bad argument gets the same error on all ranks. */
 
-/* output[i] = postscale * reduce over ranks (prescale * input[i]); output may be input.
- * Equal count, dtype, op and scales on all ranks, else MISMATCH everywhere. Scales other than 1
- * need a floating-point dtype (INVALID_ARGUMENT). */
+/* output[i] = postscale * reduce over ranks (prescale * input[i]); output may be input,
+ * else apart from it (here and below). Equal count, dtype, op and scales on all ranks, else
+ * MISMATCH everywhere. Scales other than 1 need a floating-point dtype (INVALID_ARGUMENT). */
 ronde_status ronde_allreduce_async(const char* name, const void* input, void* output, int64_t count,
                                    ronde_dtype dtype, ronde_op op, double prescale,
                                    double postscale, ronde_handle** handle) RONDE_NOEXCEPT;
@@ -354,8 +354,8 @@ ronde_status ronde_wait(ronde_handle* handle) RONDE_NOEXCEPT;
 ronde_status ronde_wait_for(ronde_handle* handle, double timeout_s) RONDE_NOEXCEPT;
 /* Sets *completed to 1 or 0; never blocks. */
 ronde_status ronde_poll(ronde_handle* handle, int* completed) RONDE_NOEXCEPT;
-/* Calls `callback` once: on the engine's thread, or at once when completed already. It must not
- * block; it may submit operations. */
+/* Calls `callback` once: on the engine's thread, one that waits for a handle, or at once when
+ * completed already. It must not block; it may submit operations. exit() there ends the job. */
 ronde_status ronde_on_complete(ronde_handle* handle, ronde_callback callback,
                                void* context) RONDE_NOEXCEPT;
 void ronde_release(ronde_handle* handle) RONDE_NOEXCEPT; /* NULL is allowed */

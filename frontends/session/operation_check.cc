@@ -59,6 +59,28 @@ std::string ObjectionTo(const TensorView& input, const TensorView& output,
   return "";
 }
 
+bool IsCountable(const TensorView& tensor, std::int64_t& size_bytes) {
+  if (static_cast<int>(tensor.dtype) >= kDataTypeCount) return false;
+  size_bytes = static_cast<std::int64_t>(SizeOf(tensor.dtype));
+  for (const std::int64_t extent : tensor.shape) {
+    if (extent < 0 || __builtin_mul_overflow(size_bytes, extent, &size_bytes)) return false;
+  }
+  return true;
+}
+
+std::string ObjectionToOverlap(const TensorView& input, const TensorView& output,
+                               std::int64_t apart_bytes) {
+  std::int64_t input_bytes = 0;
+  std::int64_t output_bytes = 0;
+  if (!IsCountable(input, input_bytes) || !IsCountable(output, output_bytes)) return "";
+  if (!Overlap(input.data, input_bytes, output.data, output_bytes)) return "";
+  const std::int64_t apart =
+      static_cast<const std::byte*>(output.data) - static_cast<const std::byte*>(input.data);
+  if (apart == apart_bytes) return "";
+  return StrCat("its output overlaps its input, ", apart, " bytes behind its beginning; they must ",
+                "lie apart, or the output ", apart_bytes, " bytes behind");
+}
+
 Status CheckTensor(const std::string& name, const TensorView& tensor) {
   RONDE_RETURN_IF_ERROR(CheckType(name, tensor.dtype));
   if (LacksData(tensor)) {

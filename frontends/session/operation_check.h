@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,21 @@ Status CheckGroupSize(const std::string& name, std::size_t inputs, std::size_t o
 /// there is none. Types must exist.
 [[nodiscard]] std::string ObjectionTo(const TensorView& input, const TensorView& output,
                                       const Shape& output_shape);
+
+/// Whether a size can be taken of a tensor that nobody has checked, and that size.
+[[nodiscard]] bool IsCountable(const TensorView& tensor, std::int64_t& size_bytes);
+
+/// The same to buffers that share memory, unless they do so as an operation in place does: then
+/// `output` begins `apart_bytes` behind `input`. No objection where sizes cannot be counted.
+[[nodiscard]] std::string ObjectionToOverlap(const TensorView& input, const TensorView& output,
+                                             std::int64_t apart_bytes = 0);
+/// Whether buffers of these sizes share memory.
+[[nodiscard]] inline bool Overlap(const void* a, std::int64_t a_bytes, const void* b,
+                                  std::int64_t b_bytes) {
+  const auto* const begin_a = static_cast<const std::byte*>(a);
+  const auto* const begin_b = static_cast<const std::byte*>(b);
+  return begin_a < begin_b + b_bytes && begin_b < begin_a + a_bytes && a_bytes > 0 && b_bytes > 0;
+}
 
 /// The same to where they lie: both are in the memory of the host, or both in that of one device.
 [[nodiscard]] std::string ObjectionToMemories(const TensorView& input, const TensorView& output);

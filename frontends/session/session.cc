@@ -127,14 +127,15 @@ int Session::cross_size() const { return parts_->context->communicator().cross()
 const Config& Session::config() const { return parts_->config; }
 
 Status Session::AgreeOnStatus(const Status& mine) {
-  const std::uint64_t number = parts_->agreements.fetch_add(1, std::memory_order_relaxed);
   std::vector<std::byte> bytes = EncodeStatus(mine);
+  const std::lock_guard lock(parts_->agreement);
   const Handle handle = AllgatherAsync(
-      StrCat("ronde.agreement.", number),
+      "ronde.agreement",
       TensorView(bytes.data(), DataType::kUInt8, {static_cast<std::int64_t>(bytes.size())}));
   RONDE_RETURN_IF_ERROR(handle.Wait());
   std::span<const std::byte> gathered(handle.result().gathered);
   for (const std::int64_t extent : handle.result().rank_extents) {
+    if (extent == 0) continue;  // it has joined
     const Status status = DecodeStatus(gathered.first(static_cast<std::size_t>(extent)));
     if (!status.ok()) return status;
     gathered = gathered.subspan(static_cast<std::size_t>(extent));
@@ -143,6 +144,8 @@ Status Session::AgreeOnStatus(const Status& mine) {
 }
 
 void Session::Abort(const Status& cause) { parts_->engine.Abort(cause); }
+
+bool Session::InCallback() const { return parts_->engine.DrivesHere(); }
 
 Status Session::Shutdown() {
   Status status = parts_->engine.Shutdown();

@@ -97,8 +97,10 @@ class Session {
   [[nodiscard]] Result<std::shared_ptr<std::byte>> AllocateOn(Device& device,
                                                               std::size_t size_bytes);
 
-  /// output[i] = reduce over ranks of input[i]; output may be input. Equal dtype and shape on all
-  /// ranks, else every rank's handle reports the same kMismatch and the job goes on.
+  /// output[i] = reduce over ranks of input[i]; output may be input, else they lie apart: where
+  /// they overlap otherwise, here and below, all ranks get the same kInvalidArgument. Equal dtype
+  /// and shape on all ranks, else every rank's handle reports the same kMismatch and the job goes
+  /// on.
   Handle AllreduceAsync(const std::string& name, const TensorView& input, const TensorView& output,
                         const AllreduceOptions& options = {});
   /// Several tensors as one operation, all or nothing: fused whatever else is ready, and negotiated
@@ -196,6 +198,9 @@ class Session {
 
   /// Ends the job on all ranks with this cause; handles complete with it.
   void Abort(const Status& cause);
+  /// Whether this thread is in a callback of a handle (not of one that had completed before), where
+  /// nothing can be waited for and the session not be destroyed.
+  [[nodiscard]] bool InCallback() const;
   /// Collective; never hangs; idempotent. Returns the job's failure, if any.
   Status Shutdown();
   [[nodiscard]] Status status() const;

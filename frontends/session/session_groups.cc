@@ -111,6 +111,10 @@ MemoryPlace Session::Parts::PlaceOf(const std::vector<GroupMember>& group,
 void Session::Parts::SetMemories(const std::vector<TensorView>& inputs,
                                  const std::vector<TensorView>& outputs, Request& request) {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (request.objection.empty()) {
+      const std::string overlap = ObjectionToOverlap(inputs[i], outputs[i]);
+      if (!overlap.empty()) request.objection = StrCat("member ", i, ": ", overlap);
+    }
     SetMemories(inputs[i], outputs[i], request);
     if (inputs[i].device == inputs[0].device || !request.objection.empty()) continue;
     request.objection = StrCat("member 0 is in ", MemoryName(inputs[0].device), ", but member ", i,
@@ -137,7 +141,8 @@ Handle Session::GroupedAllreduceAsync(const std::string& name,
     request.objection = memories.objection;
     request.input_place = request.output_place = parts_->PlaceOf(types[i].members, request);
     if (types.size() == 1) break;
-    request.name = MemberName(name, i);
+    // The first has the name that it would have alone, so that ranks with other types meet there.
+    if (i > 0) request.name = MemberName(name, i);
     request.group = name;
     request.group_size = static_cast<int>(types.size());
   }

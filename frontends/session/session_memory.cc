@@ -1,6 +1,7 @@
 // Where buffers lie, and memory that peers reach.
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -12,10 +13,10 @@
 namespace ronde {
 namespace {
 
-Request AllocationRequest(std::uint64_t number, std::size_t size_bytes) {
+Request AllocationRequest(std::size_t size_bytes) {
   Request request;
   request.kind = OperationKind::kAllocate;
-  request.name = StrCat("ronde.memory.", number);
+  request.name = "ronde.memory";
   request.dtype = DataType::kUInt8;
   request.shape = {static_cast<std::int64_t>(size_bytes)};
   return request;
@@ -24,20 +25,20 @@ Request AllocationRequest(std::uint64_t number, std::size_t size_bytes) {
 }  // namespace
 
 Result<std::shared_ptr<std::byte>> Session::Allocate(std::size_t size_bytes) {
-  Request request =
-      AllocationRequest(parts_->allocations.fetch_add(1, std::memory_order_relaxed), size_bytes);
+  Request request = AllocationRequest(size_bytes);
   request.objection = ObjectionToMemory(size_bytes, local_size());
+  const std::lock_guard lock(parts_->allocation);
   const Handle handle = parts_->engine.Enqueue(std::move(request), TensorView(), TensorView());
   RONDE_RETURN_IF_ERROR(handle.Wait());
   return handle.result().memory;
 }
 
 Result<std::shared_ptr<std::byte>> Session::AllocateOn(Device& device, std::size_t size_bytes) {
-  Request request =
-      AllocationRequest(parts_->allocations.fetch_add(1, std::memory_order_relaxed), size_bytes);
+  Request request = AllocationRequest(size_bytes);
   TensorView memory;  // of which only the device is known
   memory.device = &device;
   parts_->SetMemories(memory, memory, request);
+  const std::lock_guard lock(parts_->allocation);
   const Handle handle = parts_->engine.Enqueue(std::move(request), memory, memory);
   RONDE_RETURN_IF_ERROR(handle.Wait());
   return handle.result().memory;

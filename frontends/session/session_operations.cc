@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/strcat.h"
+#include "core/control/block_shape.h"
 #include "frontends/session/operation_check.h"
 #include "frontends/session/session_parts.h"
 
@@ -30,16 +31,6 @@ Request ReductionRequest(OperationKind kind, const std::string& name, DataType d
   request.prescale = options.prescale;
   request.postscale = options.postscale;
   return request;
-}
-
-// Whether a size can be taken of a tensor that nobody has checked, and that size.
-bool IsCountable(const TensorView& tensor, std::int64_t& size_bytes) {
-  if (static_cast<int>(tensor.dtype) >= kDataTypeCount) return false;
-  size_bytes = static_cast<std::int64_t>(SizeOf(tensor.dtype));
-  for (const std::int64_t extent : tensor.shape) {
-    if (extent < 0 || __builtin_mul_overflow(size_bytes, extent, &size_bytes)) return false;
-  }
-  return true;
 }
 
 // In place of the output of what has a result of its own: nothing, on the input's device.
@@ -67,6 +58,7 @@ Handle Session::AllreduceAsync(const std::string& name, const TensorView& input,
   if (!valid.ok()) return Handle::Completed(valid);
   Request request =
       ReductionRequest(OperationKind::kAllreduce, name, input.dtype, input.shape, options);
+  request.objection = ObjectionToOverlap(input, output);
   parts_->SetPlaces(input, output, request);
   return parts_->engine.Enqueue(std::move(request), input, output);
 }
@@ -84,11 +76,12 @@ std::optional<Handle> Session::Parts::AllreduceAgain(const std::string& name,
                         .op = options.op,
                         .prescale = options.prescale,
                         .postscale = options.postscale};
+  const bool in_place = output.data == input.data;
+  // The queue makes sure that they are of one shape.
+  if (!in_place && Overlap(input.data, size_bytes, output.data, size_bytes)) return std::nullopt;
   const auto size = static_cast<std::size_t>(size_bytes);
   call.input_place = context->registered().Find(input.data, size);
-  // The queue makes sure that they are of one shape.
-  call.output_place =
-      output.data == input.data ? call.input_place : context->registered().Find(output.data, size);
+  call.output_place = in_place ? call.input_place : context->registered().Find(output.data, size);
   return engine.EnqueueAgain(call);
 }
 
@@ -128,6 +121,10 @@ Result<Session::Parts::Submission> Session::Parts::AllgatherInto(const std::stri
   request.into_output = true;
   const Shape gathered = AllgatherShape(input.shape, place.size);
   request.objection = ObjectionTo(input, output, gathered);
+  std::int64_t own_bytes = 0;
+  if (request.objection.empty() && IsCountable(input, own_bytes)) {
+    request.objection = ObjectionToOverlap(input, output, -place.rank * own_bytes);
+  }
   const Request joined =
       RequestFor(OperationKind::kAllgather, name, process_set, input.dtype, gathered);
   if (Validate(joined).ok()) {
@@ -148,6 +145,13 @@ Result<Session::Parts::Submission> Session::Parts::Reducescatter(const std::stri
       ReductionRequest(OperationKind::kReducescatter, name, input.dtype, input.shape, options);
   const Shape block = ReducescatterShape(input.shape, place.rank, place.size);
   request.objection = ObjectionTo(input, output, block);
+  std::int64_t row_bytes = 0;
+  if (request.objection.empty() && !input.shape.empty() && input.shape[0] > 0 &&
+      IsCountable(input, row_bytes)) {
+    row_bytes /= input.shape[0];
+    const std::int64_t before = ReducescatterBegin(input.shape[0], place.rank, place.size);
+    request.objection = ObjectionToOverlap(input, output, before * row_bytes);
+  }
   SetPlaces(input, output, request);
   return Submission{std::move(request), std::move(input), std::move(output)};
 }

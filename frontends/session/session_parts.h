@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -110,10 +111,11 @@ struct Session::Parts {
   Engine engine;
   MetricsOutlets metrics_outlets;
   ProcessSetTable process_sets;
-  // Relaxed: only the values matter; callers on one thread see them ascend.
-  std::atomic<std::uint64_t> agreements{0};
-  std::atomic<std::uint64_t> allocations{0};
-  std::atomic<std::uint64_t> process_set_changes{0};
+  // Held for as long as an operation of that one name takes, so that threads queue up for it. No
+  // numbers in the names: a rank that has joined takes part in none, and would lose count.
+  std::mutex agreement;
+  std::mutex allocation;
+  std::mutex process_set_change;
   // Relaxed: only the value matters; whoever brings a device knows it.
   std::atomic<Device*> device{nullptr};  // of this rank; set once
   int exceptions_at_creation = std::uncaught_exceptions();

@@ -1,4 +1,5 @@
 // Process sets, and joining.
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,12 +10,11 @@
 namespace ronde {
 namespace {
 
-// What ranks change is paired by how many changes came before, whatever they are: ranks that do
-// different things then learn of it.
-Request ChangeRequest(OperationKind kind, std::uint64_t number) {
+// All changes have one name, whatever they are: ranks that do different things then learn of it.
+Request ChangeRequest(OperationKind kind) {
   Request request;
   request.kind = kind;
-  request.name = StrCat("ronde.process_set.", number);
+  request.name = "ronde.process_set";
   request.dtype = DataType::kUInt8;
   request.shape = {0};
   return request;
@@ -25,10 +25,9 @@ TensorView Nothing() { return {nullptr, DataType::kUInt8, {0}}; }
 }  // namespace
 
 Result<int> Session::AddProcessSet(const std::vector<int>& ranks) {
-  Request request =
-      ChangeRequest(OperationKind::kAddProcessSet,
-                    parts_->process_set_changes.fetch_add(1, std::memory_order_relaxed));
+  Request request = ChangeRequest(OperationKind::kAddProcessSet);
   request.members.assign(ranks.begin(), ranks.end());
+  const std::lock_guard lock(parts_->process_set_change);
   const Handle handle = parts_->engine.Enqueue(std::move(request), Nothing(), Nothing());
   RONDE_RETURN_IF_ERROR(handle.Wait());
   const int process_set = handle.result().process_set;
@@ -37,10 +36,9 @@ Result<int> Session::AddProcessSet(const std::vector<int>& ranks) {
 }
 
 Status Session::RemoveProcessSet(int process_set) {
-  Request request =
-      ChangeRequest(OperationKind::kRemoveProcessSet,
-                    parts_->process_set_changes.fetch_add(1, std::memory_order_relaxed));
+  Request request = ChangeRequest(OperationKind::kRemoveProcessSet);
   request.process_set = process_set;
+  const std::lock_guard lock(parts_->process_set_change);
   const Handle handle = parts_->engine.Enqueue(std::move(request), Nothing(), Nothing());
   RONDE_RETURN_IF_ERROR(handle.Wait());
   parts_->process_sets.Remove(process_set);

@@ -25,6 +25,9 @@ struct Slot {
   std::shared_ptr<Session> session;
   std::map<void*, std::shared_ptr<std::byte>> memory;
   std::map<Setting, std::string> presets;
+  // A session that was shut down in a callback, until it has gone.
+  std::weak_ptr<Session> leaver;
+  std::future<void> leaving;
   std::terminate_handler previous_terminate = nullptr;
 };
 
@@ -85,7 +88,35 @@ void EndJob(const std::shared_ptr<Session>& session, const std::string& why) {
   std::abort();
 }
 
+// Waits for a session that takes leave on a thread of its own, for as long as a shutdown takes.
+void AwaitLeaver() {
+  Slot& slot = TheSlot();
+  std::future<void> leaving;
+  {
+    const std::lock_guard lock(slot.mutex);
+    leaving = std::move(slot.leaving);
+  }
+  if (leaving.valid()) leaving.wait();
+}
+
+std::shared_ptr<Session> LookAtLeaver() {
+  Slot& slot = TheSlot();
+  const std::lock_guard lock(slot.mutex);
+  return slot.leaver.lock();
+}
+
 void OnExit() {
+  std::shared_ptr<Session> session = Look();
+  if (session == nullptr) session = LookAtLeaver();
+  if (session != nullptr && session->InCallback()) {
+    // Nobody else can take leave of the others, and this thread does not come back to it.
+    session->Abort(Status::Aborted(
+        StrCat("rank ", session->rank(), ": the program was ended in a callback of an operation")));
+    new std::shared_ptr<Session>(std::move(session));  // nor may it destroy the session
+    return FinishEndBySignal();
+  }
+  session.reset();
+  AwaitLeaver();
   // The engine has told a failure when it came.
   static_cast<void>(ShutdownSession());
   FinishEndBySignal();
@@ -116,6 +147,7 @@ Status InitSession(const Config& config) {
     return Status::InvalidArgument(
         "Ronde is initialised already; shut it down before initialising it again");
   }
+  AwaitLeaver();
   RONDE_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Create(config));
   InstallHooks();
   const std::lock_guard lock(slot.mutex);
@@ -189,13 +221,27 @@ Status FreeMemory(void* memory) {
 Status ShutdownSession() {
   std::shared_ptr<Session> session;
   std::map<void*, std::shared_ptr<std::byte>> memory;  // kept while operations may use it
-  {
-    Slot& slot = TheSlot();
-    const std::lock_guard lock(slot.mutex);
-    session.swap(slot.session);
-    memory.swap(slot.memory);
+  Slot& slot = TheSlot();
+  std::unique_lock lock(slot.mutex);
+  session.swap(slot.session);
+  memory.swap(slot.memory);
+  if (session == nullptr) return Status::Ok();
+  if (!session->InCallback()) {
+    lock.unlock();
+    return session->Shutdown();
   }
-  return session == nullptr ? Status::Ok() : session->Shutdown();
+  // The last to let go destroys it, which waits for this very thread.
+  slot.leaver = session;
+  const Status status = session->status();
+  std::packaged_task<void()> leave(
+      [session = std::move(session), memory = std::move(memory)]() mutable {
+        static_cast<void>(session->Shutdown());
+        memory.clear();
+        session.reset();
+      });
+  slot.leaving = leave.get_future();
+  std::thread(std::move(leave)).detach();
+  return status;
 }
 
 }  // namespace ronde

@@ -1,7 +1,9 @@
 // One rank of a job that shared_faults_test.py kills, stops or delays: shared_faults_program KIND
 // FOLDER runs collectives of one kind, or of all in turn, until FOLDER/finish exists, and checks
-// every result; rank 0 aborts once FOLDER/abort exists. Where one fails it fills its registered
-// memory with a pattern and, once FOLDER/verify exists, says whether anybody has written there.
+// every result; rank R aborts once FOLDER/abortR exists. Where one fails it fills its registered
+// memory with a pattern, says once FOLDER/verify exists whether anybody has written there, and
+// stays until FOLDER/leave exists, since the launcher ends all others after the first that has
+// failed.
 //
 // Lines on stdout: pid RANK PID; looping RANK; verified RANK ROUNDS, or failed RANK CAUSE,
 // patterned RANK, untouched RANK (or TOUCHED RANK BYTE).
@@ -191,7 +193,7 @@ Status Work::Run(const std::string& kind) {
   return status;
 }
 
-bool Exists(const std::string& folder, const char* name) {
+bool Exists(const std::string& folder, const std::string& name) {
   return std::filesystem::exists(folder + "/" + name);
 }
 
@@ -214,23 +216,29 @@ Status Loop(Session& session, Work& work, const std::string& kind, const std::st
   }
 }
 
+void WaitFor(const std::string& folder, const std::string& name) {
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (!Exists(folder, name) && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
 int ReportFailure(Work& work, int rank, const Status& failure, const std::string& folder) {
   Say(StrCat("failed ", rank, " ", failure.ToString()));
   work.Pattern();
   Say(StrCat("patterned ", rank));
-  const auto end = std::chrono::steady_clock::now() + kPatience;
-  while (!Exists(folder, "verify") && std::chrono::steady_clock::now() < end) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
+  WaitFor(folder, "verify");
   const std::size_t changed = work.FirstChange();
   Say(changed == work.bytes() ? StrCat("untouched ", rank)
                               : StrCat("TOUCHED ", rank, " ", changed));
+  WaitFor(folder, "leave");
   return 1;
 }
 
-// Ends the job, from a thread of its own, once FOLDER/abort exists.
+// Ends the job, from a thread of its own, once FOLDER/abortR exists for this rank R.
 void AwaitAbort(const std::stop_token& stop, Session& session, const std::string& folder) {
-  while (!stop.stop_requested() && !Exists(folder, "abort")) {
+  const std::string name = StrCat("abort", session.rank());
+  while (!stop.stop_requested() && !Exists(folder, name)) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   if (!stop.stop_requested()) session.Abort(Status::Aborted("asked to end the job"));
@@ -247,10 +255,7 @@ int Main(const std::string& kind, const std::string& folder) {
   }
   Work work(*session.value());
   Status status = work.Allocate();
-  std::jthread aborter;
-  if (session.value()->rank() == 0) {
-    aborter = std::jthread(AwaitAbort, std::ref(*session.value()), std::cref(folder));
-  }
+  const std::jthread aborter(AwaitAbort, std::ref(*session.value()), std::cref(folder));
   if (status.ok()) status = Loop(*session.value(), work, kind, folder);
   if (!status.ok()) return ReportFailure(work, session.value()->rank(), status, folder);
   return session.value()->Shutdown().ok() ? 0 : 1;

@@ -7,8 +7,8 @@ Without --random: a fixed choice of faults, some 15 s. PROGRAM is shared_faults_
 what its lines mean. Afterwards no process is left, and nothing in /dev/shm or /tmp.
 
     kill   the job ends within the timeout, with one line that names the rank
-    stop   for longer than --timeout-s: the others' handles fail within it and name the rank; what
-           they then write in their registered memory stays as it is when the rank has woken
+    stop   for longer than --timeout-s: the others' handles fail and name the rank; what they then
+           write in their registered memory stays as it is when the rank has woken
     abort  by a healthy rank, while another has stopped and everybody waits for it: as stop, but at
            once and with the abort's cause
     late   a stop shorter than --timeout-s: every result is right
@@ -179,9 +179,9 @@ def stop_rank(job, pids, victim, aborts):
     others = [rank for rank in range(RANKS) if rank != victim]
     cause = rf"\branks? (\d+, )*{victim}\b"
     if aborts:
-        cause = "rank 0: asked to end the job"
+        cause = f"rank {others[0]}: asked to end the job"
         time.sleep(0.3)
-        job.create("abort")
+        job.create(f"abort{others[0]}")
     started = time.monotonic()
     failures = job.wait_for(r"failed (\d+) (.*)$", len(others), TIMEOUT_S + PATIENCE_S)
     for _, match in failures:
@@ -197,6 +197,7 @@ def stop_rank(job, pids, victim, aborts):
     job.wait_for(r"(un)?touched \d+|TOUCHED", RANKS, PATIENCE_S)
     if "TOUCHED" in job.output():
         raise Failed("the rank that woke wrote into another's memory")
+    job.create("leave")
     job.wait_for_end(PATIENCE_S)
     return f"failed after {max(at for at, _ in failures) - started:.2f} s"
 
@@ -220,8 +221,8 @@ def run_fault(options, fault, kind, generator):
     """One job with one fault; returns its failure, or None."""
     # What is only late must not fail, and an abort must not wait, however slow the machine is.
     timeout_s = TIMEOUT_S if fault in ("kill", "stop") else 30.0
-    # Stopped before it answers, rank 0 coordinates nobody: nobody is there to call it late.
-    victim = generator.randrange(1 if fault in ("stop", "abort") else 0, RANKS)
+    # Rank 0 too, which coordinates the others: they notice that it gives no sign of life.
+    victim = generator.randrange(RANKS)
     moment_s = generator.uniform(0, 0.15)
     title = f"{fault} rank {victim} in {kind} at {moment_s * 1e3:.1f} ms"
     with tempfile.TemporaryDirectory(prefix="faults") as folder:

@@ -104,6 +104,10 @@ class SetOperations {
 
   /// Hands them over and looks at what has become of them.
   void RunAll(FusedExecutor& executor) {
+    std::vector<Handle> handles;  // the executor lets go of its own
+    for (const ReadyOperation& operation : operations_) {
+      handles.push_back(operation.entry.handle);
+    }
     const Status status = executor.Execute(operations_);
     ASSERT_TRUE(status.ok()) << status.message();
     for (std::size_t i = 0; i < operations_.size(); ++i) {
@@ -111,8 +115,8 @@ class SetOperations {
       const std::string what = StrCat("rank ", world_rank_, ", operation ", i, ", a ",
                                       Name(operation.response->request.kind), " of set ",
                                       operation.response->request.process_set);
-      ASSERT_TRUE(operation.entry.handle.Poll()) << what;
-      const auto& gathered = operation.entry.handle.result().gathered;
+      ASSERT_TRUE(handles[i].Poll()) << what;
+      const auto& gathered = handles[i].result().gathered;
       const auto* const values = outputs_[i].empty()
                                      ? reinterpret_cast<const float*>(gathered.data())
                                      : outputs_[i].data();

@@ -57,13 +57,17 @@ TEST(RegisteredMemory, FindsOnlyWhatLiesWithinOneLivingBlock) {
   });
 }
 
-TEST(RegisteredMemory, ForgetsItsBlocksWhenDetached) {
+TEST(RegisteredMemory, ForgetsABlockOfWhichAPartWasDetached) {
   RunRanks(2, [](Transport& transport) {
     RegisteredMemory memory;
     const auto block = Allocate(memory, transport, 4096);
-    ASSERT_TRUE(block.ok());
-    memory.Detach();
+    const auto other = Allocate(memory, transport, 4096);
+    ASSERT_TRUE(block.ok() && other.ok());
+    const MemoryPlace place = memory.Find(block.value().get(), 1);
+    memory.Detach(place, 100);
+    memory.Detach({.block = place.block, .offset = 2000}, 100);
     EXPECT_FALSE(memory.Find(block.value().get(), 1).registered());
+    EXPECT_TRUE(memory.Find(other.value().get(), 1).registered());
     block.value().get()[0] = std::byte{1};  // still the owner's to use
   });
 }

@@ -46,12 +46,31 @@ TEST(SharedMemory, WhatPeersWriteAfterDetachIsNotSeen) {
   ASSERT_TRUE(peer.ok());
   std::byte* const own = region.value()->data();
   peer.value()->data()[9'000] = std::byte{1};
-  region.value()->Detach();
+  region.value()->Detach(0, 10'000);
   peer.value()->data()[9'000] = std::byte{2};
   EXPECT_EQ(region.value()->data(), own);
   EXPECT_EQ(own[9'000], std::byte{1});
   own[0] = std::byte{3};
   EXPECT_EQ(peer.value()->data()[0], std::byte{0});
+}
+
+TEST(SharedMemory, DetachesThePagesOfThoseBytesAlone) {
+  auto region = AllocateSharedMemory(20'000);
+  ASSERT_TRUE(region.ok());
+  auto peer = MapSharedMemory(region.value()->token(), 20'000);
+  ASSERT_TRUE(peer.ok());
+  const std::byte* const own = region.value()->data();
+  region.value()->Detach(5'000, 5'000);  // the second and the third page
+  region.value()->Detach(19'000, 5'000);
+  region.value()->Detach(30'000, 1);  // nothing
+  for (const std::size_t at : {4'000, 5'000, 9'999, 13'000, 19'999}) {
+    peer.value()->data()[at] = std::byte{1};
+  }
+  EXPECT_EQ(own[4'000], std::byte{1});
+  EXPECT_EQ(own[5'000], std::byte{0});
+  EXPECT_EQ(own[9'999], std::byte{0});
+  EXPECT_EQ(own[13'000], std::byte{1});
+  EXPECT_EQ(own[19'999], std::byte{0});
 }
 
 TEST(SharedMemory, TokenOfReleasedMemoryIsRefused) {

@@ -91,6 +91,29 @@ TEST(EngineLeaving, AnEvictionThatCrossesALeaveLosesNothing) {
   }
 }
 
+TEST(EngineLeaving, WhatWasKeptOfALeaverIsNotAskedForAgain) {
+  // Rank 0 evicts what rank 1 has asked for by slot, and ends its join in the same list.
+  for (int round = 0; round < 20; ++round) {
+    std::vector<Status> statuses(2);
+    RunRanks(2, [&](Transport& transport) {
+      EngineRank rank(transport, {{Setting::kLockAfter, "0"}, {Setting::kCycleTimeMs, "5"}});
+      rank.ExpectWorks("w", 2);
+      const int me = transport.rank();
+      if (me == 0) AwaitJoined(rank, 1);
+      Floats values(me == 0 ? 2 : 1, 1.0F);
+      const Handle sum = rank.Sum("w", values);
+      const Handle join = rank.Join();
+      statuses[me] = sum.Wait();
+      EXPECT_TRUE(join.Wait().ok());
+      rank.ExpectWorks("w", 2);
+      const Status end = rank.engine.Shutdown();
+      EXPECT_TRUE(end.ok()) << end.ToString();
+    });
+    ASSERT_EQ(statuses[0].code(), StatusCode::kMismatch) << statuses[0].ToString();
+    ExpectSameOnAllRanks(statuses);
+  }
+}
+
 TEST(EngineLeaving, ALeaveThatCrossesTheBeginningOfALockLosesNothing) {
   // Rank 1 asks for what is locked at about that time, and leaves at once.
   for (int round = 0; round < 60; ++round) {

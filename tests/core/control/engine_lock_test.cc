@@ -1,10 +1,13 @@
 // The locked schedule, with ranks as threads: what is asked for again and again is not negotiated,
 // and whoever does something else gets what negotiation would have given.
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <latch>
 #include <random>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -23,10 +26,17 @@ class LockObserver final : public EngineObserver {
   void OnList(const ListInfo& info, std::int64_t /*now_ns*/) override {
     if (info.locked) locked_.fetch_add(1, std::memory_order_relaxed);
   }
+  void OnStraggler(int rank, std::string_view name, std::int64_t wait_ns) override {
+    constexpr std::int64_t kMillisecond = 1'000'000;
+    if (rank == 1 && name == "a" && wait_ns > kMillisecond) ++stragglers_;
+  }
+  /// How often rank 1 was more than a millisecond late with "a". After the engine has shut down.
+  [[nodiscard]] int stragglers() const { return stragglers_; }
   [[nodiscard]] int locked() const { return locked_.load(std::memory_order_relaxed); }
 
  private:
   std::atomic<int> locked_{0};
+  int stragglers_ = 0;  // engine-only
 };
 
 EngineSettings LockSoon() { return {{Setting::kLockAfter, "3"}}; }
@@ -75,6 +85,23 @@ class EngineLock : public testing::TestWithParam<int> {
     });
   }
 };
+
+TEST_P(EngineLock, TellsWhoIsLate) {
+  WithRanks([](Transport& transport, EngineRank& rank, Step& step, LockObserver& observer) {
+    step.RunOften({"a", "b"});
+    constexpr int kLate = 10;
+    for (int i = 0; i < kLate; ++i) {
+      if (transport.rank() == 1) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      step.Run({"a", "b"});
+    }
+    EXPECT_TRUE(rank.engine.Shutdown().ok());
+    EXPECT_GE(observer.locked(), kLate);
+    // Now and then the machine holds up another rank for longer.
+    if (transport.rank() == 0) {
+      EXPECT_GE(observer.stragglers(), 1);
+    }
+  });
+}
 
 TEST_P(EngineLock, ARepeatedIterationIsNoLongerNegotiated) {
   WithRanks([](Transport&, EngineRank&, Step& step, LockObserver& observer) {

@@ -200,5 +200,19 @@ TEST_F(LockKeeperTest, WaitsLongerAfterALockThatDidNotLast) {
   EXPECT_EQ(lists, 4);  // twice --lock-after
 }
 
+TEST_F(LockKeeperTest, AnInterruptedLockComesAgainAsSoon) {
+  for (int i = 0; i < 3; ++i) Observe({0});
+  keeper_.Interrupt(now_ns_);
+  ResponseList list;
+  keeper_.Fill(list);
+  keeper_.AddFrozen(0, 1, 0);
+  keeper_.AddFrozen(1, 1, 0);
+  keeper_.Fill(list);
+  keeper_.Interrupt(now_ns_);  // nothing to interrupt
+  EXPECT_EQ(Observe({0}).number, 0u);
+  EXPECT_EQ(Observe({0}).number, 0u);
+  EXPECT_EQ(Observe({0}).number, 2u);
+}
+
 }  // namespace
 }  // namespace ronde

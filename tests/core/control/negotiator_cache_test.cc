@@ -371,12 +371,13 @@ TEST(NegotiatorCache, TellsWhoIsBelowARankAndThere) {
   job.AskAll(Named("w"));
   (void)job.Take();
   const int slot = job.SlotOf("w");
-  EXPECT_EQ(job.negotiator.RanksBelow(slot, 1), (std::vector<int>{1, 3, 4}));
-  EXPECT_EQ(job.negotiator.RanksBelow(slot, 2), (std::vector<int>{2, 5}));
+  constexpr std::uint64_t kNow = UINT64_MAX;
+  EXPECT_EQ(job.negotiator.RanksBelow(slot, 1, kNow), (std::vector<int>{1, 3, 4}));
+  EXPECT_EQ(job.negotiator.RanksBelow(slot, 2, kNow), (std::vector<int>{2, 5}));
   ASSERT_TRUE(job.negotiator.MarkShutdown(3).ok());
-  EXPECT_EQ(job.negotiator.RanksBelow(slot, 1), (std::vector<int>{1, 4}));
-  EXPECT_TRUE(job.negotiator.RanksBelow(99, 1).empty());
-  EXPECT_TRUE(job.negotiator.RanksBelow(-1, 1).empty());
+  EXPECT_EQ(job.negotiator.RanksBelow(slot, 1, kNow), (std::vector<int>{1, 4}));
+  EXPECT_TRUE(job.negotiator.RanksBelow(99, 1, kNow).empty());
+  EXPECT_TRUE(job.negotiator.RanksBelow(-1, 1, kNow).empty());
 }
 
 }  // namespace

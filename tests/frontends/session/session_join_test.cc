@@ -39,6 +39,24 @@ TEST_P(SessionJoin, RanksThatHaveNoMoreDataCountAsZeros) {
   });
 }
 
+TEST_P(SessionJoin, WhatIsRefusedBesideThemWorksAfterwards) {
+  Run([](Session& session) {
+    if (session.rank() == 0 && session.size() > 1) {
+      std::vector<float> values(1, 1);
+      const TensorView view = View(values, {1});
+      // Completes once all others have joined.
+      ASSERT_TRUE(session.AllreduceAsync("s", view, view, {.op = ReduceOp::kSum}).Wait().ok());
+      EXPECT_EQ(session.Allocate(100).status().code(), StatusCode::kInvalidArgument);
+      EXPECT_EQ(session.AddProcessSet({0}).status().code(), StatusCode::kInvalidArgument);
+      EXPECT_TRUE(session.AgreeOnStatus(Status::Ok()).ok());
+    }
+    ASSERT_TRUE(session.Join().ok());
+    EXPECT_TRUE(session.Allocate(100).ok());
+    EXPECT_TRUE(session.AddProcessSet({0}).ok());
+    EXPECT_TRUE(session.AgreeOnStatus(Status::Ok()).ok());
+  });
+}
+
 TEST_P(SessionJoin, RanksThatHaveJoinedGatherNoRowsAndTakeNoPart) {
   Run([](Session& session) {
     const int size = session.size();

@@ -62,6 +62,39 @@ const std::vector<Case>& Cases() {
          return Reduce(r, r.odd ? r.View({2, 3}) : r.View());
        },
        StatusCode::kMismatch, "shapes must be equal"},
+      {"Overlap",
+       [](const Rank& r) {
+         const TensorView behind(r.values.data() + (r.odd ? 1 : 6), DataType::kFloat32, {6});
+         return r.session.AllreduceAsync("w", r.View(), behind);
+       },
+       StatusCode::kInvalidArgument, "its output overlaps its input, 4 bytes behind"},
+      {"OverlapInAGroup",
+       [](const Rank& r) {
+         const TensorView behind(r.values.data() + (r.odd ? 1 : 6), DataType::kFloat32, {6});
+         return r.session.GroupedAllreduceAsync("w", {r.View(), r.View()}, {r.View(), behind});
+       },
+       StatusCode::kInvalidArgument, "member 1: its output overlaps its input"},
+      {"OverlapOfWhatIsGathered",
+       [](const Rank& r) {
+         const int begin = r.odd ? 1 : 2 * r.session.rank();
+         const TensorView own(r.values.data() + begin, DataType::kFloat32, {2});
+         return r.session.AllgatherAsync("w", own, r.View());
+       },
+       StatusCode::kInvalidArgument, "its output overlaps its input"},
+      {"OverlapOfWhatIsScattered",
+       [](const Rank& r) {
+         const int begin = r.odd ? 1 : 2 * r.session.rank();
+         const TensorView own(r.values.data() + begin, DataType::kFloat32, {2});
+         return r.session.ReducescatterAsync("w", r.View(), own);
+       },
+       StatusCode::kInvalidArgument, "its output overlaps its input"},
+      {"TypesInAGroup",
+       [](const Rank& r) {
+         const DataType second = r.odd ? DataType::kInt32 : DataType::kFloat32;
+         const std::vector<TensorView> views = {r.View({3}), {r.values.data() + 6, second, {3}}};
+         return r.session.GroupedAllreduceAsync("w", views, views);
+       },
+       StatusCode::kMismatch, "tensor 'w'"},
       {"Operator",
        [](const Rank& r) {
          return Reduce(r, r.View(), With(r.odd ? ReduceOp::kMax : ReduceOp::kMin));

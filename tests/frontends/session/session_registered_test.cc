@@ -74,6 +74,49 @@ TEST_P(SessionRegistered, BuffersAtDifferentPlacesAreOrdinaryMemory) {
   });
 }
 
+TEST_P(SessionRegistered, NeedNotBeAlignedToItsElements) {
+  RunSessions(GetParam(), [](Session& session) {
+    const auto memory = Allocate(session, 2 * kBytes);
+    const std::vector<float> ones(kCount, 1);
+    for (const std::size_t skew : {1, 2, 3, 66}) {
+      std::byte* const data = memory.get() + skew;
+      std::memcpy(data, ones.data(), kBytes);
+      const TensorView view = View(data, kCount);
+      ASSERT_TRUE(session.AllreduceAsync("x", view, view, {.op = ReduceOp::kSum}).Wait().ok());
+      std::vector<float> sums(kCount);
+      std::memcpy(sums.data(), data, kBytes);
+      EXPECT_EQ(sums, std::vector<float>(kCount, static_cast<float>(session.size()))) << skew;
+    }
+  });
+}
+
+// An algorithm for registered memory, asked for by name, takes small tensors one by one: their
+// batch would be packed in other memory.
+TEST_P(SessionRegistered, SmallTensorsRunByTheNamedAlgorithm) {
+  if (GetParam() == 1) return;  // which has no memory that it shares
+  Config config;
+  ASSERT_TRUE(
+      config.Set(Setting::kAllreduceAlgorithm, "push_two_shot", SettingOrigin::kProgram).ok());
+  RunSessions(
+      GetParam(),
+      [](Session& session) {
+        constexpr int kTensors = 30;
+        const auto memory = Allocate(session, kTensors * 4096);
+        std::vector<Handle> handles;
+        for (int i = 0; i < kTensors; ++i) {
+          const TensorView view = View(memory.get() + i * 4096, 1024);
+          handles.push_back(
+              session.AllreduceAsync("x" + std::to_string(i), view, view, {.op = ReduceOp::kSum}));
+        }
+        for (const Handle& handle : handles) {
+          const Status status = handle.Wait();
+          ASSERT_TRUE(status.ok()) << status.ToString();
+        }
+        ExpectAll(memory.get(), kTensors * 1024, SumOfRanks(session));
+      },
+      config);
+}
+
 // So it does not matter to a run's bits where its buffers lie, or whether a host can share memory.
 TEST_P(SessionRegistered, GivesTheBitsOfOrdinaryMemory) {
   Config config;
